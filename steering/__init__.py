@@ -1,0 +1,1 @@
+"""Prompt Steering Studio: train soft prompts and prefixes against a frozen language model, judge them honestly, read what they learned."""

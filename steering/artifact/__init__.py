@@ -1,0 +1,1 @@
+"""Saved prompts: one safetensors file each."""

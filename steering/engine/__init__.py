@@ -1,0 +1,1 @@
+"""The cooperative worker that owns one frozen model, and its transports."""

@@ -1,0 +1,1 @@
+"""The frozen language model: loading, forest packing, scoring, generation."""

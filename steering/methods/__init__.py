@@ -1,0 +1,1 @@
+"""How a contestant steers: one contract, one table, one file a method."""

@@ -1,0 +1,107 @@
+"""Value types that travel between the rooms: tasks, examples, recipes, run specifications.
+
+Plain frozen dataclasses of plain values: no torch, no files. What a person can set is a :func:`~steering.knobs.knob`, so that one field gives
+validation, JSON, the form and the docs.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from steering.knobs import knob, to_json
+
+Kind = Literal["classification", "generation"]
+Side = Literal["train", "validation", "test"]
+Severity = Literal["blocking", "warning", "note"]
+
+EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
+"""Name of the model that comes out of a PyPI wheel, without any model hub."""
+
+KINDS: tuple[Kind, ...] = ("classification", "generation")
+SIDES: tuple[Side, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, or worth knowing, about a file. ``rows`` are line numbers as an editor shows them (at most 20 listed)."""
+
+    kind: str
+    severity: Severity
+    count: int
+    rows: tuple[int, ...]
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """What the model is asked to do, the same for every contestant.
+
+    The model reads ``prompt`` (or what replaces it), then ``template`` with the row's columns filled in, and is graded on the label word or
+    target that follows.
+    """
+
+    kind: Kind
+    template: str = "{text}\n"
+    prompt: str = ""
+    label_words: dict[str, str] = field(default_factory=dict)
+    stop: Literal["newline", "end"] = "newline"
+    max_new_tokens: int = knob(64, "longest answer that is generated", low=1, high=1024, unit="tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One usable row. ``values`` holds the columns that a template may name; ``target`` is the raw label or the text to produce."""
+
+    row: int
+    values: dict[str, str]
+    target: str
+    key: str
+    side: Side = "train"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How vectors are trained. Defaults: SCIENCE notes B3, as measured in docs/decisions.md."""
+
+    steps: int = knob(100, "optimiser steps at most; training ends earlier when validation stops improving", low=1, high=5000, expert=False)
+    batch_size: int = knob(8, "training rows a step", low=1, high=256, unit="rows")
+    learning_rate: float | None = knob(
+        None, "step size relative to the scale of what is trained; empty: the method's own default", low=1e-5, high=2.0
+    )
+    warmup: float = knob(0.1, "share of the steps in which the learning rate rises to its peak", low=0.0, high=0.9)
+    clip: float = knob(1.0, "largest gradient norm; longer gradients are shortened to it", low=1e-3, high=1e3)
+    anchor: float = knob(0.01, "pull back towards the start: weight of the mean squared drift in units of RMS(E)", low=0.0, high=10.0)
+    format_weight: float = knob(0.2, "weight of the loss for answering with any label word at all", low=0.0, high=10.0)
+    evaluate_every: int = knob(10, "steps between looks at the validation rows", low=1, high=1000, unit="steps")
+    patience: int = knob(4, "looks without improvement after which training stops", low=1, high=1000, unit="looks")
+    validation_rows: int = knob(96, "validation rows looked at each time, at most", low=4, high=5000, unit="rows")
+    seed: int = knob(0, "fixes data order and random starts; the same seed gives the same result", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU)."""
+
+    name: str
+    dataset: str
+    task: TaskSpec
+    method: str
+    options: dict[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
+    model: str = EMBEDDED_MODEL
+    few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits over every field but the name."""
+        value = to_json(self)
+        del value["name"]
+        return digest(value)
+
+
+def digest(value: Any) -> str:
+    """Sixteen hex digits of the SHA-256 of ``value`` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

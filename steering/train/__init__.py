@@ -1,0 +1,1 @@
+"""The training generator and its recipe."""

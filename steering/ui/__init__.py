@@ -1,0 +1,1 @@
+"""The web page: a pure function of the store."""
