@@ -1,1 +1,5 @@
-"""Saved prompts: one safetensors file each."""
+"""Saved prompts: one safetensors file each. Read and written without torch."""
+
+from steering.artifact.file import Artifact, Card, Listed, find, free_name, listing, read, require_fit, safe_name, write
+
+__all__ = ["Artifact", "Card", "Listed", "find", "free_name", "listing", "read", "require_fit", "safe_name", "write"]

@@ -1,0 +1,224 @@
+"""A saved prompt: one safetensors file, its meaning as JSON under one metadata key.
+
+Format 1: tensors ``soft_prompt`` [P, H], or ``prefix_keys`` and ``prefix_values`` [L, K, P, D] (after RoPE), fp32; metadata key
+``prompt_steering_studio`` holds :class:`Card` as JSON. Nothing in the file is ever executed or imported by name. It is read without torch.
+"""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from steering.errors import ArtifactError, NotFoundError, SteeringError
+from steering.knobs import from_json, to_json
+from steering.spec import TaskSpec
+from steering.store import replace_file
+
+KEY = "prompt_steering_studio"
+FORMAT = 1
+SUFFIX = ".safetensors"
+RANKS = {"soft_prompt": 2, "prefix_keys": 4, "prefix_values": 4}
+MAX_BYTES = 1 << 30
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the tensors mean. ``scores`` are test figures with their interval; ``header`` counts leading virtual tokens that are the model's own."""
+
+    name: str
+    method: str
+    model: str
+    revision: str
+    fingerprint: str
+    task: TaskSpec
+    dataset: str
+    virtual_tokens: int
+    start_ids: tuple[int, ...] = ()
+    header: int = 0
+    created: float = 0.0
+    run: str = ""
+    best_step: int = 0
+    title: str = ""
+    scores: dict[str, Any] = field(default_factory=dict)
+    verdict: str = ""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A card with its tensors."""
+
+    card: Card
+    tensors: dict[str, np.ndarray[Any, np.dtype[np.float32]]]
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits over the tensors: what inspection results are kept under."""
+        seen = hashlib.sha256(f"{self.card.fingerprint}{self.card.start_ids}".encode())
+        for name in sorted(self.tensors):
+            seen.update(name.encode())
+            seen.update(np.ascontiguousarray(self.tensors[name]).tobytes())
+        return seen.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One line of the saved list; ``problem`` is set where the file cannot be used."""
+
+    name: str
+    path: Path
+    file_bytes: int
+    card: Card | None
+    problem: str = ""
+
+
+def safe_name(text: str) -> str:
+    """A file name made of ``text``: lower-case letters, digits, dots, dashes. Never empty, never a path."""
+    cleaned = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:80]
+    return cleaned or "prompt"
+
+
+def free_name(folders: list[Path], wanted: str) -> str:
+    """``wanted``, or the first of wanted-2, wanted-3, ... that no file in these folders has."""
+    base = safe_name(wanted)
+    number, name = 1, base
+    while any((folder / (name + SUFFIX)).exists() for folder in folders):
+        number += 1
+        name = f"{base[:74]}-{number}"
+    return name
+
+
+def write(folder: Path, artifact: Artifact) -> Path:
+    """Write atomically; returns the path.
+
+    Raises:
+        StorageError: disk full or folder read-only.
+    """
+    assert _NAME.fullmatch(artifact.card.name), f"{artifact.card.name!r} is no safe name"
+    path = folder / (artifact.card.name + SUFFIX)
+    content = save(artifact.tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    replace_file(path, fill)
+    return path
+
+
+def read(path: Path) -> Artifact:
+    """Read and check a saved prompt.
+
+    Raises:
+        NotFoundError: no such file.
+        ArtifactError: truncated, not one of ours, of a newer format, or tensors that do not fit its card.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"there is no saved prompt {path.name!r}.", "`saved` lists the saved prompts.")
+    if path.stat().st_size > MAX_BYTES:
+        raise ArtifactError(f"{path.name} has {path.stat().st_size} bytes; a saved prompt has at most {MAX_BYTES}.", "It is some other file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            card = _card(path, file.metadata())
+            names = set(file.keys())
+            _check_names(path, names)
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(
+            f"{path.name} cannot be read as a safetensors file ({error}).", "It is damaged or some other file; download or export it again."
+        ) from None
+    _check_tensors(path, card, tensors)
+    return Artifact(card, tensors)
+
+
+def _card(path: Path, metadata: dict[str, str] | None) -> Card:
+    text = (metadata or {}).get(KEY)
+    if text is None:
+        raise ArtifactError(
+            f"{path.name} is a safetensors file but not a saved prompt of this app (no {KEY!r} in its metadata).",
+            "If it is a PEFT adapter, import its folder instead.",
+        )
+    try:
+        value = json.loads(text)
+        found = value.get("format") if isinstance(value, dict) else None
+        if found != FORMAT:
+            raise ArtifactError(
+                f"{path.name} has format {found!r}; this version reads format {FORMAT}.", "Update the app, or export the prompt again."
+            )
+        return from_json(Card, value)
+    except ArtifactError:
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError, SteeringError) as error:
+        raise ArtifactError(f"{path.name} has a damaged card: {error}", "Download or export it again.") from None
+
+
+def _check_names(path: Path, names: set[str]) -> None:
+    if names not in ({"soft_prompt"}, {"prefix_keys", "prefix_values"}):
+        raise ArtifactError(f"{path.name} holds tensors {sorted(names)}, expected a soft prompt or a prefix.", "It is some other file.")
+
+
+def _check_tensors(path: Path, card: Card, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32 or tensor.ndim != RANKS[name] or tensor.shape[-2] != card.virtual_tokens or math.prod(tensor.shape) == 0:
+            raise ArtifactError(
+                f"{path.name}: tensor {name} is {tensor.dtype}{list(tensor.shape)}, which does not fit {card.virtual_tokens} virtual tokens.",
+                "The file is damaged; download or export it again.",
+            )
+        if not np.isfinite(tensor).all():
+            raise ArtifactError(f"{path.name}: tensor {name} holds values that are not finite numbers.", "Train it again with a lower learning rate.")
+    shapes = {t.shape for t in tensors.values()}
+    if len(shapes) != 1:
+        raise ArtifactError(f"{path.name}: keys and values differ in shape ({sorted(shapes)}).", "The file is damaged.")
+
+
+def require_fit(card: Card, *, model: str, fingerprint: str) -> None:
+    """Refuse vectors of another model: shapes may agree by chance, meanings never do.
+
+    Raises:
+        ArtifactError: with both models named.
+    """
+    if card.fingerprint != fingerprint:
+        raise ArtifactError(
+            f"{card.name!r} was trained on {card.model} (embedding fingerprint {card.fingerprint}); the loaded model is {model} ({fingerprint}).",
+            f"Load {card.model}, or train a prompt for this model.",
+        )
+
+
+def listing(folders: list[Path]) -> list[Listed]:
+    """All saved prompts in these folders, newest first; unreadable ones are listed with the reason."""
+    found = []
+    for folder in folders:
+        for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    card, problem = _card(path, file.metadata()), ""
+            except ArtifactError as error:
+                card, problem = None, str(error)
+            except (SafetensorError, OSError) as error:
+                card, problem = None, f"{path.name} cannot be read: {error}"
+            found.append(Listed(name=path.name.removesuffix(SUFFIX), path=path, file_bytes=path.stat().st_size, card=card, problem=problem))
+    return sorted(found, key=lambda item: -(item.card.created if item.card else 0.0))
+
+
+def find(folders: list[Path], name: str) -> Path:
+    """The path of a saved prompt by name, first folder first. Names are looked up, never joined to a path unchecked.
+
+    Raises:
+        NotFoundError: no such name, with near ones named.
+    """
+    from difflib import get_close_matches
+
+    known = {item.name: item.path for item in reversed(listing(folders))}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    raise NotFoundError(
+        f"there is no saved prompt {name!r}.", f"Did you mean {near[0]!r}?" if near else f"Saved prompts: {', '.join(sorted(known)) or 'none yet'}."
+    )

@@ -1,0 +1,204 @@
+"""All contestants on the same held-out rows: what each scored, what every pair shows, and the rows themselves.
+
+    comparison = compare_classification([manual, learned], truth, labels, primary=("learned", "manual"))
+    comparison.primary.sentence
+    comparison_json(comparison)      # the object that the command line prints
+
+The primary pair was declared before the rows were looked at and keeps its own p; every other pair is Holm-corrected among the others.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from steering.errors import InputError
+from steering.evaluate.classification import check_truth, normalise, predict, score_classification
+from steering.evaluate.decision import METRICS
+from steering.evaluate.generation import score_generation
+from steering.evaluate.intervals import Floats
+from steering.evaluate.paired import holm, mcnemar, paired_counts, permutation
+from steering.evaluate.results import METRICS_OF, Comparison, ContestantResult, Row, pair
+from steering.evaluate.verdict import Verdict, classification_verdict, generation_verdict
+from steering.spec import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """What one contestant answered, as the engine hands it over.
+
+    ``log_probs`` is [N, K] for classification, ``predictions`` [N] texts for generation; ``seed_log_probs`` and ``seed_predictions`` hold one
+    of these per training seed. ``spoken`` is how a sentence calls it ("your manual prompt", "no prompt"); empty: its name.
+    ``seconds`` is the time for all rows.
+    """
+
+    name: str
+    kind: str
+    log_probs: Any = None
+    predictions: tuple[str, ...] = ()
+    seed_log_probs: tuple[Any, ...] = ()
+    seed_predictions: tuple[tuple[str, ...], ...] = ()
+    prompt_tokens: int = 0
+    seconds: float = 0.0
+    fingerprint: str = ""
+    spoken: str = ""
+
+
+def compare_classification(
+    results: Sequence[Judged],
+    truth: Any,
+    labels: Sequence[str],
+    *,
+    primary: tuple[str, str] | None = None,
+    share_prior: float | None = None,
+    margin: float | None = None,
+    reveal: int = 1,
+) -> Comparison:
+    """Judge every contestant and every pair by right and wrong.
+
+    Args:
+        results: at least one contestant; in a pair that is not the primary one, the later is ``a`` (put the simple ones first).
+        truth: [N] index of the true label.
+        labels: the K labels.
+        primary: names (a, b) of the comparison declared beforehand; with two contestants it may be left out.
+        share_prior, margin, reveal: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair only.
+
+    Raises:
+        InputError: contestants without a name of their own, or judged on other rows, an unknown primary, or unusable scores.
+    """
+    pairs = _pairs(results, primary)
+    contestants, correct, seeds = [], [], []
+    for one in results:
+        scores = score_classification(one.log_probs, truth, labels)
+        target = check_truth(truth, scores.n, labels, len(labels))
+        guess = predict(normalise(one.log_probs))
+        correct.append((guess == target).astype(np.float64))
+        seeds.append([(predict(normalise(logp)) == target).astype(np.float64) for logp in one.seed_log_probs])
+        names = tuple(labels[index] for index in guess)
+        contestants.append(_result(one, scores, "classification", names))
+
+    def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
+        prior = share_prior if p_adjusted is None else None
+        return classification_verdict(
+            correct[a],
+            correct[b],
+            learned_name=results[a].spoken or results[a].name,
+            baseline_name=results[b].spoken or results[b].name,
+            seed_correct=seeds[a],
+            p_adjusted=p_adjusted,
+            share_prior=prior,
+            margin=margin,
+            reveal=reveal,
+        )
+
+    targets = [labels[int(index)] for index in np.asarray(truth)]
+    return _comparison("classification", results, contestants, pairs, lambda a, b: _mcnemar(correct[a], correct[b]), judge, targets, correct)
+
+
+def compare_generation(
+    results: Sequence[Judged],
+    references: Sequence[Sequence[str]],
+    *,
+    metric: str = "chrf",
+    primary: tuple[str, str] | None = None,
+    margin: float | None = None,
+    reveal: int = 1,
+    seed: int = 0,
+) -> Comparison:
+    """Judge every contestant by all text metrics, and every pair by ``metric`` row by row ("exact_match": by right and wrong).
+
+    Args:
+        references: [N] for each row the texts that would have been right; the first one is shown as its target.
+        metric: "chrf", "rouge_l", "exact_match" or "json_field_f1".
+
+    The others, and what is raised, as in :func:`compare_classification`.
+    """
+    if metric not in METRICS or metric == "accuracy":
+        raise InputError(f"metric {metric!r} cannot compare texts.", f"Expected one of {', '.join(name for name in METRICS if name != 'accuracy')}.")
+    pairs = _pairs(results, primary)
+    contestants, levels, seeds = [], [], []
+    for one in results:
+        scores = score_generation(one.predictions, references)
+        contestants.append(_result(one, scores, "generation", tuple(one.predictions)))
+        levels.append(_row_scores(scores.each, metric))
+        seeds.append([_row_scores(score_generation(texts, references).each, metric) for texts in one.seed_predictions])
+
+    def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
+        names = {"learned_name": results[a].spoken or results[a].name, "baseline_name": results[b].spoken or results[b].name}
+        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal}
+        if metric == "exact_match":
+            return classification_verdict(levels[a], levels[b], seed_correct=seeds[a], metric_name=metric, **shared)
+        return generation_verdict(levels[a], levels[b], metric, seed_scores=seeds[a], seed=seed, **shared)
+
+    def chance(a: int, b: int) -> float:
+        return _mcnemar(levels[a], levels[b]) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed)
+
+    return _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels)
+
+
+def _mcnemar(a: Floats, b: Floats) -> float:
+    counts = paired_counts(a, b)
+    return mcnemar(counts.a_only, counts.b_only)
+
+
+def _row_scores(each: Any, metric: str) -> Floats:
+    scores = np.array(getattr(each, metric), dtype=np.float64)
+    if not len(scores):
+        raise InputError(f"{metric!r} needs targets that are JSON objects, and most of these are not.", "Compare by chrf.")
+    return scores
+
+
+def _pairs(results: Sequence[Judged], primary: tuple[str, str] | None) -> list[tuple[int, int, bool]]:
+    """(a, b, is it the primary pair), the primary pair first."""
+    names = [one.name for one in results]
+    if not names:
+        raise InputError("there is no contestant.", "Give at least one.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"two contestants are called {twice[0]!r}.", "Give each a name of its own.")
+    for name in primary or ():
+        if name not in names:
+            raise InputError(f"{name!r} is not a contestant.", f"Expected one of {', '.join(names)}.")
+    if primary is not None and primary[0] == primary[1]:
+        raise InputError(f"{primary[0]!r} cannot be compared with itself.", "Name two contestants.")
+    if primary is None and len(names) == 2:
+        primary = (names[1], names[0])
+    first = [(names.index(primary[0]), names.index(primary[1]), True)] if primary else []
+    others = [(a, b, False) for b, a in combinations(range(len(names)), 2) if {names[a], names[b]} != set(primary or ())]
+    return first + others
+
+
+def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...]) -> ContestantResult:
+    return ContestantResult(
+        name=one.name,
+        kind=one.kind,
+        prompt_tokens=one.prompt_tokens,
+        seconds_per_example=one.seconds / scores.n,
+        fingerprint=one.fingerprint,
+        predictions=predictions,
+        **{name: getattr(scores, name) for name in METRICS_OF[task]},
+    )
+
+
+def _comparison(
+    task: Kind,
+    results: Sequence[Judged],
+    contestants: Sequence[ContestantResult],
+    pairs: Sequence[tuple[int, int, bool]],
+    chance: Callable[[int, int], float],
+    judge: Callable[[int, int, float | None], Verdict],
+    targets: Sequence[str],
+    levels: Sequence[Floats],
+) -> Comparison:
+    others = [(a, b) for a, b, first in pairs if not first]
+    adjusted = dict(zip(others, holm([chance(a, b) for a, b in others]), strict=True))
+    verdicts = {(a, b): judge(a, b, adjusted.get((a, b))) for a, b, _ in pairs}
+    return Comparison(
+        task=task,
+        n=len(targets),
+        contestants=tuple(contestants),
+        pairs=tuple(pair(results[a].name, results[b].name, first, verdicts[a, b]) for a, b, first in pairs),
+        rows=tuple(Row(target=target, scores=tuple(float(level[k]) for level in levels)) for k, target in enumerate(targets)),
+    )

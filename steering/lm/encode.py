@@ -1,0 +1,106 @@
+"""From examples to token ids: prompt, input and answer are tokenised separately, and identically for every contestant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from steering.data import render
+from steering.errors import TemplateError
+from steering.lm.frozen import FrozenLM
+from steering.lm.scoring import Ids, Labels, Target
+from steering.spec import Example, TaskSpec
+
+SEPARATOR = "\n\n"
+"""Between the manual prompt and the input, for every prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Inputs of some examples as token ids; ``cut`` counts the rows that were shortened to fit."""
+
+    inputs: tuple[Ids, ...]
+    truth: tuple[int, ...]
+    targets: tuple[Target, ...]
+    cut: int
+
+
+def prompt_text(prompt: str) -> str:
+    """A manual prompt as the model reads it: with the separator, or nothing at all."""
+    return prompt.rstrip() + SEPARATOR if prompt.strip() else ""
+
+
+def answer_text(template: str, answer: str) -> str:
+    """An answer as it follows the template: with a leading space unless the template ends in white space."""
+    return answer if template[-1:].isspace() else " " + answer
+
+
+def end_token(lm: FrozenLM, task: TaskSpec) -> Ids:
+    """What ends an answer: a newline, or the model's end of text.
+
+    Raises:
+        TemplateError: the model has no such token.
+    """
+    found = lm.encode("\n") if task.stop == "newline" else lm.end_ids[:1]
+    if not found:
+        raise TemplateError(f"this model has no end token for stop={task.stop!r}.", "Choose the other way to stop.")
+    return found[:1]
+
+
+def encode_labels(lm: FrozenLM, task: TaskSpec) -> Labels:
+    """Label words as ids, in the order of ``task.label_words``.
+
+    Raises:
+        TemplateError: two labels have the same tokens, or one has none.
+    """
+    words = tuple(lm.encode(answer_text(task.template, word)) for word in task.label_words.values())
+    for raw, word in zip(task.label_words, words, strict=True):
+        if not word:
+            raise TemplateError(f"the label word of {raw!r} is empty.", "Give every label a word.")
+    if len(set(words)) < len(words):
+        raise TemplateError("two labels have the same label word.", "Give every label a word of its own.")
+    return Labels(words, end_token(lm, task))
+
+
+def encode_examples(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], root_length: int) -> Encoded:
+    """Inputs (and targets, for generation) of ``examples``; rows longer than the context are cut in their columns, never in the template.
+
+    Raises:
+        TemplateError: prompt and template alone fill the context.
+    """
+    inputs: list[Ids] = []
+    targets: list[Target] = []
+    cut = 0
+    names = list(task.label_words)
+    end = end_token(lm, task) if task.kind == "generation" else ()
+    for example in examples:
+        target = lm.encode(answer_text(task.template, example.target)) + end if end else ()
+        room = lm.shape.context - root_length - max(len(target), task.max_new_tokens if end else 16)
+        ids, shortened = _fit(lm, task.template, example.values, room)
+        cut += shortened
+        inputs.append(ids)
+        if end:
+            targets.append(Target(ids, target[: lm.shape.context // 2]))
+    truth = () if end else tuple(names.index(e.target) for e in examples)
+    return Encoded(tuple(inputs), truth, tuple(targets), cut)
+
+
+def encode_text(lm: FrozenLM, task: TaskSpec, values: dict[str, str], root_length: int) -> Ids:
+    """One typed input."""
+    return _fit(lm, task.template, values, lm.shape.context - root_length - task.max_new_tokens)[0]
+
+
+def _fit(lm: FrozenLM, template: str, values: dict[str, str], room: int) -> tuple[Ids, bool]:
+    ids = lm.encode(render(template, values))
+    if len(ids) <= room:
+        return ids, False
+    longest = max(values, key=lambda name: len(values[name]))
+    kept = lm.encode(values[longest])
+    keep = len(kept) - (len(ids) - room)
+    while keep > 0:
+        ids = lm.encode(render(template, {**values, longest: lm.decode(kept[:keep])}))
+        if len(ids) <= room:
+            return ids, True
+        keep -= len(ids) - room
+    raise TemplateError(
+        f"prompt and template leave no room for the input: the model's context is {lm.shape.context} tokens.",
+        "Shorten the prompt, use fewer demonstrations, or choose a model with a longer context.",
+    )

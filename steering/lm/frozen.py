@@ -1,0 +1,212 @@
+"""The frozen model: the only door to its weights. It answers "what are the next-token logits here, under these roots?" and nothing else.
+
+Nothing ever edits the weights, the body is always in eval mode, and no parameter of it requires gradient. Gradients flow to roots only.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steering.lm import padded
+from steering.lm.attention import KV, LAYOUT, Layout
+from steering.lm.forest import Branch, Tree, pack
+from steering.lm.root import Root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The model's numbers in the field's letters: H hidden, L layers, K key/value heads, D head size, V vocabulary; ``context`` in tokens."""
+
+    H: int
+    L: int
+    K: int
+    D: int
+    V: int
+    context: int
+
+
+class FrozenLM:
+    """A causal language model whose weights never change.
+
+    ``id``, ``revision`` name it; ``fingerprint`` is 16 hex digits over its embedding table; ``rms`` is RMS(E), the scale that learning rates
+    of soft prompts are relative to; ``layout`` is "forest" or "padded" (the fallback where an architecture's attention cannot be replaced).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, id: str, revision: str = "", layout: str = "forest") -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.id = id
+        self.revision = revision
+        self.layout = layout
+        self._embedding = model.get_input_embeddings()
+        self.shape = _shape(model.config, self._embedding)
+        table = self.table()
+        self.rms = float(table.float().pow(2).mean().sqrt())
+        self.fingerprint = fingerprint(table)
+        # oneDNN makes a new low-precision kernel for every new row length, so rows are rounded up there (DESIGN notes, idea 2).
+        self.row_multiple = 64 if self.dtype in (torch.bfloat16, torch.float16) else 1
+        self.tokens_per_slice = 384 if self.device.type == "cpu" else 8192
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; every tensor handed in must be there too."""
+        return self._embedding.weight.device  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The body's precision; learned vectors are always fp32."""
+        return self._embedding.weight.dtype  # type: ignore[no-any-return]
+
+    def table(self) -> Tensor:
+        """The embedding table [V, H] as the model sees it (Gemma scales inside the module, so rows go through it)."""
+        with torch.no_grad():
+            ids = torch.arange(self.shape.V, device=self.device)
+            return self._embedding(ids)  # type: ignore[no-any-return]
+
+    # -- text ---------------------------------------------------------------------------------------------------------------------------------
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of ``text`` alone, without any special token."""
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, special tokens included, exactly as they are."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    @property
+    def header(self) -> tuple[int, ...]:
+        """What the tokenizer puts before every text (a BOS token), the same for every contestant."""
+        bare = self.encode("a")
+        full = tuple(self.tokenizer("a")["input_ids"])
+        return full[: len(full) - len(bare)] if bare and full[-len(bare) :] == bare else ()
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """Tokens that end a text."""
+        given = self.model.generation_config.eos_token_id if self.model.generation_config else None
+        if given is None:
+            given = self.tokenizer.eos_token_id
+        return () if given is None else tuple(given) if isinstance(given, (list, tuple)) else (int(given),)
+
+    def embed(self, ids: Sequence[int]) -> Tensor:
+        """[T, H] fp32 rows of the embedding module."""
+        with torch.no_grad():
+            rows: Tensor = self._embedding(torch.tensor(list(ids), dtype=torch.long, device=self.device))
+            return rows.float()
+
+    def text_root(self, text: str) -> Root:
+        """Header and ``text`` as a root: what every text contestant is."""
+        return Root(embeds=self.embed(self.header + self.encode(text)))
+
+    # -- logits -------------------------------------------------------------------------------------------------------------------------------
+    def logits(self, trees: Sequence[Tree]) -> Tensor:
+        """Next-token logits [G, V] at every graded position, in the order of :class:`~steering.lm.forest.Packed`.
+
+        Differentiable in the roots. Raises AssertionError where a sequence is longer than the context.
+        """
+        for tree in trees:
+            longest = max((len(b.ids) + max(map(len, b.twigs), default=0) for b in tree.branches), default=0)
+            assert tree.root.length + longest <= self.shape.context, "sequence longer than the model's context"
+        if self.layout == "padded":
+            return padded.logits(self.model, trees)
+        return self._forest(trees, None)
+
+    def to_kv(self, root: Root) -> Root:
+        """The same steering as keys and values: computed once, then shared by any number of inputs. Differentiable."""
+        if root.kv is not None or root.length == 0:
+            return root
+        if self.layout == "padded":
+            return padded.to_kv(self.model, root)
+        tape: list[KV] = []
+        self._forest([Tree(root, ())], tape)
+        length = root.length
+        return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape))
+
+    def branch_kv(self, trees: Sequence[Tree]) -> tuple[Tensor, list[KV]]:
+        """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty."""
+        tape: list[KV] = []
+        return self._forest(trees, tape), tape
+
+    def _forest(self, trees: Sequence[Tree], tape: list[KV] | None) -> Tensor:
+        packed = pack(trees, self.device, row_multiple=self.row_multiple)
+        roots = [t.root.embeds for t, s in zip(trees, packed.root_slices, strict=True) if s is not None and t.root.embeds is not None]
+        front = sum(r.shape[0] for r in roots)
+        rows = self._embedding(packed.ids[front:])
+        rows = torch.cat([*(r.to(rows.dtype) for r in roots), rows]) if roots else rows
+        layout = Layout(packed, tuple(t.root.kv for t in trees), tape)
+        keep = packed.graded if packed.graded.numel() else packed.graded.new_zeros(1)
+        return self.forward(rows, packed.positions, keep, layout)
+
+    def forward(self, rows: Tensor, positions: Tensor, keep: Tensor, layout: Any) -> Tensor:
+        """One packed row [N, H] through the body; logits at ``keep`` [G] -> [G, V]."""
+        # A ready 4-D mask is handed through untouched by transformers: nothing of size N x N is ever built.
+        passed = torch.zeros(1, 1, 1, 1, dtype=rows.dtype, device=rows.device)
+        out = self.model(
+            inputs_embeds=rows.unsqueeze(0),
+            position_ids=positions.unsqueeze(0),
+            attention_mask=passed,
+            use_cache=False,
+            logits_to_keep=keep,
+            **{LAYOUT: layout},
+        )
+        return out.logits[0]  # type: ignore[no-any-return]
+
+    def weights_hash(self) -> str:
+        """SHA-256 over every weight: the test that nothing edits the model. Slow (reads all of it)."""
+        seen = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            seen.update(name.encode())
+            seen.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return seen.hexdigest()
+
+
+def _shape(config: Any, embedding: Any) -> Shape:
+    text = config.get_text_config()
+    heads = text.num_attention_heads
+    size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    kv_heads = getattr(text, "num_key_value_heads", None) or heads
+    context = getattr(text, "max_position_embeddings", None) or 2048
+    vocabulary, hidden = embedding.weight.shape
+    return Shape(H=hidden, L=text.num_hidden_layers, K=kv_heads, D=size, V=vocabulary, context=int(context))
+
+
+def fingerprint(table: Tensor) -> str:
+    """Sixteen hex digits over 1,024 evenly spaced rows of the embedding table, rounded to bf16 so that the loading precision does not matter."""
+    stride = max(1, math.ceil(table.shape[0] / 1024))
+    sample = table[::stride].to(torch.bfloat16).cpu().contiguous()
+    seen = hashlib.sha256(f"{tuple(table.shape)}".encode())
+    seen.update(sample.view(torch.uint8).numpy().tobytes())
+    return seen.hexdigest()[:16]
+
+
+def self_check(lm: FrozenLM) -> float:
+    """Largest error of logits and gradients, relative to their size, between this model's layout and plain concatenation on a probe.
+
+    Some architectures do not call the attention interface and would give silently wrong numbers; this is what notices.
+    """
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = min(lm.shape.V, 32000)
+
+    def draw(n: int) -> tuple[int, ...]:
+        return tuple(torch.randint(0, vocabulary, (n,), generator=generator).tolist())
+
+    start = lm.embed(draw(4))
+    branches = (Branch(draw(3), 1, (draw(2), draw(1))), Branch(draw(5), 2))
+    results = []
+    for forward in (lm.logits, lambda trees: padded.logits(lm.model, trees, one_by_one=True)):
+        embeds = start.clone().requires_grad_(True)
+        out = forward([Tree(Root(embeds=embeds), branches)]).float()
+        weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.device) / math.sqrt(out.numel())
+        (out * weights).sum().backward()
+        assert embeds.grad is not None
+        results.append((out.detach(), embeds.grad))
+    (logits, grad), (logits_ref, grad_ref) = results
+    errors = [
+        float((a - b).norm() / b.norm().clamp_min(1e-12)) if torch.isfinite(a).all() else math.inf
+        for a, b in ((logits - logits.mean(), logits_ref - logits_ref.mean()), (grad, grad_ref))
+    ]
+    return max(errors)

@@ -1,0 +1,122 @@
+"""Scoring labels and targets under a root: exact log-probabilities, shared by training, judging and inspection."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from steering.lm.forest import Branch, Tree
+from steering.lm.frozen import FrozenLM
+from steering.lm.root import Root
+
+Ids = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Label words as token ids, [K] of them.
+
+    Where every word is one token and all differ, one position decides. Otherwise whole words are scored, token by token, as twigs of the forest;
+    if two words share their first token, an end token is scored with each, so that a word and its beginning can be told apart.
+    """
+
+    words: tuple[Ids, ...]
+    end: Ids = ()
+
+    @property
+    def single(self) -> bool:
+        """Whether one position decides."""
+        return all(len(w) == 1 for w in self.words) and len(set(self.words)) == len(self.words)
+
+    @property
+    def shared_first(self) -> bool:
+        """Whether two words begin with the same token."""
+        return len({w[0] for w in self.words}) < len(self.words)
+
+    def full(self) -> tuple[Ids, ...]:
+        """What is scored for each label."""
+        return tuple(w + self.end for w in self.words) if self.shared_first else self.words
+
+    def twigs(self) -> tuple[Ids, ...]:
+        """Continuations that must be run: all but the last token of every scored sequence longer than one."""
+        return tuple(w[:-1] for w in self.full() if len(w) > 1)
+
+    def branch(self, ids: Ids) -> Branch:
+        """One input with everything that is graded under it."""
+        return Branch(ids, 1, self.twigs())
+
+    @property
+    def positions(self) -> int:
+        """Graded positions an input has."""
+        return 1 + sum(map(len, self.twigs()))
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Log-probability of every label, [B, K] fp32, from graded logits [B * positions, V]. Differentiable; not normalised over K."""
+        logp = torch.log_softmax(logits.float(), dim=-1).view(-1, self.positions, logits.shape[-1])  # [B, positions, V]
+        at, token, label = self._index(logits.device)
+        parts = logp[:, at, token]  # [B, scored tokens]
+        out = torch.zeros(parts.shape[0], len(self.words), dtype=parts.dtype, device=parts.device)
+        return out.index_add(1, label, parts)
+
+    def _index(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """For every scored token: its graded position, its id, its label."""
+        triples = []
+        offset = 1
+        for number, word in enumerate(self.full()):
+            triples.append((0, word[0], number))
+            triples += [(offset + i, token, number) for i, token in enumerate(word[1:])]
+            offset += len(word) - 1
+        at, tokens, labels = torch.tensor(triples, device=device).unbind(1)
+        return at, tokens, labels
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One input with the text to produce, end token included in ``target``."""
+
+    ids: Ids
+    target: Ids
+
+    def branch(self) -> Branch:
+        """Input and target in one segment; every position that predicts a target token is graded."""
+        return Branch(self.ids + self.target[:-1], len(self.target))
+
+
+def chunks(branches: Sequence[Branch], budget: int) -> Iterator[range]:
+    """Consecutive ranges of at most ``budget`` tokens (at least one branch each)."""
+    start = tokens = 0
+    for i, branch in enumerate(branches):
+        if i > start and tokens + branch.tokens > budget:
+            yield range(start, i)
+            start, tokens = i, 0
+        tokens += branch.tokens
+    if start < len(branches):
+        yield range(start, len(branches))
+
+
+def score_labels(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+    """Label log-probabilities of many inputs, a slice at a time: (which inputs, [n, K] fp32 on the CPU). The root is computed once."""
+    branches = [labels.branch(ids) for ids in inputs]
+    with torch.no_grad():
+        shared = lm.to_kv(root)
+        for part in chunks(branches, lm.tokens_per_slice):
+            logits = lm.logits([Tree(shared, tuple(branches[i] for i in part))])
+            yield part, labels.log_probs(logits).cpu()
+
+
+def score_targets(lm: FrozenLM, root: Root, targets: Sequence[Target]) -> Iterator[tuple[range, Tensor]]:
+    """Mean negative log-likelihood of a target token, [n] fp32 on the CPU, a slice at a time."""
+    branches = [t.branch() for t in targets]
+    with torch.no_grad():
+        shared = lm.to_kv(root)
+        for part in chunks(branches, lm.tokens_per_slice):
+            logits = lm.logits([Tree(shared, tuple(branches[i] for i in part))])
+            yield part, target_nll(logits, [targets[i] for i in part]).cpu()
+
+
+def target_nll(logits: Tensor, targets: Sequence[Target]) -> Tensor:
+    """[B] mean NLL of a target token from graded logits [sum of target lengths, V]. Differentiable."""
+    wanted = torch.tensor([t for item in targets for t in item.target], device=logits.device)
+    nll = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="none")
+    return torch.stack([part.mean() for part in nll.split([len(item.target) for item in targets])])

@@ -1,0 +1,63 @@
+"""The contract between a method and everything that trains, judges or saves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from steering.spec import Example, TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from steering.lm.frozen import FrozenLM
+    from steering.lm.root import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a method may look at when it builds: the task, the training rows, and a seed."""
+
+    task: TaskSpec
+    train: Sequence[Example]
+    seed: int = 0
+
+
+class Steering(Protocol):
+    """A contestant in the making. ``note`` says what a user should know of its start (empty: nothing)."""
+
+    note: str
+
+    def root(self) -> "Root":
+        """What the model is given, differentiable in :meth:`parameters`."""
+        ...
+
+    def parameters(self) -> "dict[str, Tensor]":
+        """Leaf tensors that training moves, fp32, in units of the scale of what they change; empty for text."""
+        ...
+
+    def drift(self) -> "Tensor":
+        """Mean squared movement from the start in those units: the anchor's penalty, a scalar."""
+        ...
+
+    def vectors(self) -> "dict[str, Tensor]":
+        """Plain tensors to save, detached, fp32 (see :func:`steering.methods.vectors.root_of`); empty for text."""
+        ...
+
+
+class Method(Protocol):
+    """One way to steer. ``rate`` is the default learning rate relative to the scale of what is trained (0 where nothing is)."""
+
+    name: str
+    title: str
+    summary: str
+    learned: bool
+    rate: float
+    Options: type[Any]
+
+    def build(self, lm: "FrozenLM", setting: Setting, options: Any) -> Steering:
+        """The contestant at step 0.
+
+        Raises:
+            TemplateError: the prompt does not fit the model's context.
+        """
+        ...

@@ -1,0 +1,23 @@
+"""The database's shape, as a list of steps that are applied once each, in order."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE datasets (
+        digest TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL, report TEXT NOT NULL, examples TEXT NOT NULL);
+    CREATE TABLE placements (dataset TEXT NOT NULL, key TEXT NOT NULL, side TEXT NOT NULL, PRIMARY KEY (dataset, key));
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, spec TEXT NOT NULL, state TEXT NOT NULL, phase TEXT NOT NULL DEFAULT '',
+        step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL, stop INTEGER NOT NULL DEFAULT 0, error TEXT,
+        created REAL NOT NULL, started REAL, finished REAL, version INTEGER NOT NULL DEFAULT 0,
+        deaths INTEGER NOT NULL DEFAULT 0, death_step INTEGER NOT NULL DEFAULT -1);
+    CREATE TABLE events (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, step INTEGER NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
+        PRIMARY KEY (run, step, kind));
+    CREATE TABLE requests (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, payload TEXT NOT NULL, state TEXT NOT NULL, result TEXT, error TEXT, created REAL NOT NULL);
+    CREATE TABLE views (artifact TEXT NOT NULL, view TEXT NOT NULL, result TEXT NOT NULL, PRIMARY KEY (artifact, view));
+    CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE INDEX runs_by_state ON runs(state, created);
+    CREATE INDEX requests_by_state ON requests(state, created);
+    """,
+)
