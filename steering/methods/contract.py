@@ -23,9 +23,15 @@ class Setting:
 
 
 class Steering(Protocol):
-    """A contestant in the making. ``note`` says what a user should know of its start (empty: nothing)."""
+    """A contestant in the making.
+
+    ``note`` says what a user should know of its start (empty: nothing); ``start_ids`` are the tokens it starts from, the first ``header`` of
+    them the model's own header.
+    """
 
     note: str
+    start_ids: tuple[int, ...]
+    header: int
 
     def root(self) -> "Root":
         """What the model is given, differentiable in :meth:`parameters`."""

@@ -44,4 +44,4 @@ class PrefixTuning:
         starts = {KEYS: torch.stack([k for k, _ in kv]).float(), VALUES: torch.stack([v for _, v in kv]).float()}
         # Each layer's own RMS: keys of one layer can be ten times as long as another's.
         scales = {name: t.pow(2).mean(dim=(1, 2, 3), keepdim=True).sqrt() for name, t in starts.items()}
-        return Vectors(starts, scales, len(lm.header), note)
+        return Vectors(starts, scales, start_ids=lm.header + ids, header=len(lm.header), note=note)

@@ -36,6 +36,8 @@ class PromptTuning:
         from steering.methods.vectors import SOFT_PROMPT, Vectors, require_room, start_ids
 
         ids, note = start_ids(lm, prompt_text(setting.task.prompt), options.virtual_tokens, setting.seed)
-        made = Vectors({SOFT_PROMPT: lm.embed(lm.header + ids)}, {SOFT_PROMPT: torch.tensor(lm.rms, device=lm.device)}, len(lm.header), note)
+        start = lm.header + ids
+        scale = torch.tensor(lm.rms, device=lm.device)
+        made = Vectors({SOFT_PROMPT: lm.embed(start)}, {SOFT_PROMPT: scale}, start_ids=start, header=len(lm.header), note=note)
         require_room(lm, made.root())
         return made

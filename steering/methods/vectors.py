@@ -22,6 +22,8 @@ class Text:
 
     def __init__(self, lm: FrozenLM, text: str) -> None:
         self.note = ""
+        self.start_ids = lm.header + lm.encode(text)
+        self.header = len(lm.header)
         self._root = lm.text_root(text)
         require_room(lm, self._root)
 
@@ -41,26 +43,29 @@ class Text:
 class Vectors:
     """Steering by learned vectors.
 
-    ``starts``: name -> fp32 tensor; ``scales``: name -> tensor that broadcasts to it; ``frozen_rows``: how many leading virtual tokens (the
-    model's header) never move, counted on dimension ``row_dim[name]``.
+    ``starts``: name -> fp32 tensor; ``scales``: name -> tensor that broadcasts to it; ``header``: how many leading virtual tokens (the model's
+    own BOS) never move. Virtual tokens are the last dimension but one.
     """
 
-    def __init__(self, starts: dict[str, Tensor], scales: dict[str, Tensor], frozen_rows: int = 0, note: str = "") -> None:
+    def __init__(
+        self, starts: dict[str, Tensor], scales: dict[str, Tensor], *, start_ids: tuple[int, ...], header: int = 0, note: str = ""
+    ) -> None:
         self.note = note
+        self.start_ids = start_ids
+        self.header = header
         self.starts = {name: t.detach().float() for name, t in starts.items()}
         self.scales = {name: scales[name].detach().float() for name in starts}
-        self.frozen_rows = frozen_rows
         self.deltas = {name: torch.zeros_like(self._moving(t)).requires_grad_(True) for name, t in self.starts.items()}
 
     def _moving(self, tensor: Tensor) -> Tensor:
-        """The part behind the frozen header; virtual tokens are the last dimension but one."""
-        return tensor.narrow(-2, self.frozen_rows, tensor.shape[-2] - self.frozen_rows)
+        """The part behind the frozen header."""
+        return tensor.narrow(-2, self.header, tensor.shape[-2] - self.header)
 
     def _now(self) -> dict[str, Tensor]:
         out = {}
         for name, start in self.starts.items():
             moved = self._moving(start) + self.scales[name] * self.deltas[name]
-            out[name] = torch.cat([start.narrow(-2, 0, self.frozen_rows), moved], dim=-2) if self.frozen_rows else moved
+            out[name] = torch.cat([start.narrow(-2, 0, self.header), moved], dim=-2) if self.header else moved
         return out
 
     def root(self) -> Root:

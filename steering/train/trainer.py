@@ -4,7 +4,8 @@
     for event in trainer.events(): ...
     trainer.best   # plain vectors of the best step, step 0 included
 
-Whoever drives stops by not asking for the next event; ``state()`` at any :class:`Tick` outside a step, and ``restore()``, resume bit-equally.
+Whoever drives stops by not asking for the next event. ``state()`` right after a :class:`Step` or :class:`Validation`, and ``restore()`` later,
+resume bit-equally on a CPU.
 """
 
 import math
@@ -54,6 +55,7 @@ class Trainer:
         self.parameters = steering.parameters()
         self.optimizer = torch.optim.AdamW(list(self.parameters.values()), lr=1.0, betas=BETAS, weight_decay=0.0)
         self.step = 0
+        self.looked_step = -1
         self.best_step = -1
         self.best_nll = math.inf
         self.looks_since_best = 0
@@ -66,20 +68,22 @@ class Trainer:
         Raises:
             TrainingError: the loss is not a number at step 0.
         """
-        if self.best_step < 0:
-            yield from self._look()
-            if self.best_step < 0:
-                raise TrainingError(
-                    "the model gives no finite loss for your prompt and rows, before any training.",
-                    "Try another model, or fp32 precision; if it is your own model, its weights may hold values that are not numbers.",
-                )
         reason = "all steps done"
-        while self.step < self.recipe.steps:
+        while True:
+            if self._due() and self.looked_step != self.step:
+                yield from self._look()
+                if self.best_step < 0:
+                    raise TrainingError(
+                        "the model gives no finite loss for your prompt and rows, before any training.",
+                        "Try another model, or fp32 precision; if it is your own model, its weights may hold values that are not numbers.",
+                    )
+            if self.step >= self.recipe.steps:
+                break
             if self.looks_since_best >= self.recipe.patience:
                 reason = "validation stopped improving"
                 break
             yield from self._one_step()
-            if self._broken():
+            if not math.isfinite(self._last_loss):
                 reason = "the loss was no longer a number"
                 yield Alarm(
                     step=self.step,
@@ -88,8 +92,6 @@ class Trainer:
                     hint=f"Lower the learning rate (now {self.rate:g}).",
                 )
                 break
-            if self.step % self.recipe.evaluate_every == 0 or self.step == self.recipe.steps:
-                yield from self._look()
         yield Finished(step=self.step, best_step=self.best_step, reason=reason)
 
     # -- one optimiser step -------------------------------------------------------------------------------------------------------------------
@@ -119,8 +121,9 @@ class Trainer:
         if math.isfinite(self._last_loss):
             yield Step(step=step, loss=loss_value, learning_rate=rate, grad_norm=norm_value, drift=math.sqrt(drift_value))
 
-    def _broken(self) -> bool:
-        return not math.isfinite(self._last_loss)
+    def _due(self) -> bool:
+        """Whether the validation rows are looked at after this step; step 0 is the manual prompt itself."""
+        return self.step % self.recipe.evaluate_every == 0 or self.step == self.recipe.steps
 
     def _micro_batches(self, rows: list[int]) -> Iterator[list[int]]:
         """Parts of the batch of about half a second; the gradient is the whole batch's."""
@@ -151,6 +154,7 @@ class Trainer:
                 yield event
             else:
                 nll, accuracy = event
+        self.looked_step = self.step
         better = math.isfinite(nll) and nll < self.best_nll
         if better:
             self.best_step, self.best_nll, self.best, self.looks_since_best = self.step, nll, self.steering.vectors(), 0
@@ -187,6 +191,7 @@ class Trainer:
                 tensors[f"adam.{name}.{key}"] = value.detach().clone()
         numbers = {
             "step": self.step,
+            "looked_step": self.looked_step,
             "best_step": self.best_step,
             "best_nll": self.best_nll,
             "looks_since_best": self.looks_since_best,
@@ -196,6 +201,7 @@ class Trainer:
     def restore(self, state: State) -> None:
         """Continue exactly where ``state`` was taken."""
         self.step = int(state.numbers["step"])
+        self.looked_step = int(state.numbers["looked_step"])
         self.best_step = int(state.numbers["best_step"])
         self.best_nll = float(state.numbers["best_nll"])
         self.looks_since_best = int(state.numbers["looks_since_best"])

@@ -1,0 +1,107 @@
+"""From a contestant's name, as a person writes it, to something that answers: ``none``, ``prompt:TEXT``, ``few-shot:K``, ``saved:NAME``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steering import artifact
+from steering.errors import SpecError
+from steering.methods import METHODS, Setting, options
+from steering.spec import Example, TaskSpec, digest
+
+if TYPE_CHECKING:
+    from steering.evaluate.judge import Contestant
+    from steering.lm.frozen import FrozenLM
+    from steering.lm.root import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What contestants are made from: the task, rows for demonstrations, and where saved prompts lie."""
+
+    task: TaskSpec
+    train: Sequence[Example]
+    folders: list[Path]
+
+
+def parse(spec: str) -> tuple[str, str]:
+    """``few-shot:4`` is ("few-shot", "4").
+
+    Raises:
+        SpecError: an unknown form, or a value missing.
+    """
+    form, _, value = spec.partition(":")
+    if form not in FORMS or (form != "none" and not value.strip()):
+        raise SpecError(f"contestant {spec!r} is not known.", "Use none, prompt:TEXT, few-shot:K or saved:NAME.")
+    return form, value
+
+
+def saved_card(spec: str, folders: list[Path]) -> artifact.Card | None:
+    """The card behind ``saved:NAME``; None for other contestants."""
+    form, value = parse(spec)
+    return artifact.read(artifact.find(folders, value)).card if form == "saved" else None
+
+
+def build(lm: "FrozenLM", spec: str, context: Context) -> "Contestant":
+    """The contestant that ``spec`` names.
+
+    Raises:
+        SpecError: an unknown form; NotFoundError, ArtifactError: no such saved prompt, or one of another model; DataError: no training rows.
+    """
+    form, value = parse(spec)
+    return FORMS[form](lm, value, context)
+
+
+def learned(lm: "FrozenLM", method: str, root: "Root", identity: str) -> "Contestant":
+    """What a run learned."""
+    return _contestant(lm, "learned", method, "Learned prompt", root, identity)
+
+
+def _text(lm: "FrozenLM", name: str, kind: str, spoken: str, prompt: str, context: Context, values: dict[str, object]) -> "Contestant":
+    """A contestant made by a method that trains nothing."""
+    method = kind if kind in METHODS else "manual"
+    setting = Setting(replace(context.task, prompt=prompt), context.train)
+    steering = METHODS[method].build(lm, setting, options(method, values))
+    return _contestant(lm, name, kind, spoken, steering.root(), str(steering.start_ids))
+
+
+def _none(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
+    return _text(lm, "none", "none", "no prompt", "", context, {})
+
+
+def _prompt(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
+    own = value.strip() == context.task.prompt.strip()
+    return _text(lm, "manual" if own else f"prompt:{value}", "manual", "your manual prompt" if own else f"the prompt {value!r}", value, context, {})
+
+
+def _few_shot(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
+    if not value.isdigit():
+        raise SpecError(f"few-shot:{value} is not a number of demonstrations.", "Write few-shot:4, for example.")
+    return _text(lm, f"few-shot:{value}", "few_shot", f"{value}-shot", context.task.prompt, context, {"demonstrations": int(value)})
+
+
+def _saved(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
+    import torch
+
+    from steering.methods.vectors import root_of
+
+    found = artifact.read(artifact.find(context.folders, value))
+    artifact.require_fit(found.card, model=lm.id, fingerprint=lm.fingerprint)
+    root = root_of({name: torch.from_numpy(array).to(lm.device) for name, array in found.tensors.items()})
+    return _contestant(lm, f"saved:{value}", found.card.method, "Learned prompt", root, found.digest)
+
+
+def _contestant(lm: "FrozenLM", name: str, kind: str, spoken: str, root: "Root", identity: str) -> "Contestant":
+    from steering.evaluate.judge import Contestant
+
+    fingerprint = digest({"model": lm.fingerprint, "kind": kind, "identity": identity})
+    return Contestant(name=name, kind=kind, spoken=spoken, root=root.detach(), fingerprint=fingerprint)
+
+
+FORMS: dict[str, Callable[["FrozenLM", str, Context], "Contestant"]] = {
+    "none": _none,
+    "prompt": _prompt,
+    "few-shot": _few_shot,
+    "saved": _saved,
+}

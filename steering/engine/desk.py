@@ -1,0 +1,66 @@
+"""A run's place in the world: its checkpoint file, its events in the store, its artifact. The story (story.py) yields; this writes."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from steering import artifact
+from steering.store import Store, replace_file
+from steering.train.trainer import State
+
+CHECKPOINT_SECONDS = 10.0
+"""Between two checkpoints: what a kill can cost at most."""
+
+
+class Desk:
+    """Files and rows of one run."""
+
+    def __init__(self, store: Store, run: str, folders: list[Path], clock: Callable[[], float] = time.monotonic) -> None:
+        self.store, self.run, self.folders, self.clock = store, run, folders, clock
+        self._path = store.run_folder(run) / "checkpoint.safetensors"
+        self._last = clock()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked this run to stop."""
+        return self.store.run(self.run).stop
+
+    @property
+    def checkpoint_due(self) -> bool:
+        return self.clock() - self._last >= CHECKPOINT_SECONDS
+
+    def save_checkpoint(self, state: State) -> None:
+        """Write atomically: a kill leaves the old one or the new one."""
+        metadata = {"state": json.dumps(state.numbers)}
+        replace_file(self._path, lambda path: save_file(state.tensors, path, metadata=metadata))
+        self._last = self.clock()
+
+    def load_checkpoint(self) -> State | None:
+        """The last checkpoint; None where there is none, or it cannot be read (then the run begins again)."""
+        if not self._path.is_file():
+            return None
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                numbers = json.loads(file.metadata()["state"])
+                return State({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118 (not a dict)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+            return None
+
+    def put(self, kind: str, step: int, data: dict[str, Any], **columns: Any) -> None:
+        """Store one event, and changes of the run's row with it."""
+        self.store.put_event(self.run, step, kind, data, **columns)
+
+    def save_artifact(self, made: artifact.Artifact) -> Path:
+        """Write into the first folder, over this run's own earlier file or under a free name."""
+        folder = self.folders[0]
+        name = artifact.safe_name(made.card.name)
+        mine = [item.name for item in artifact.listing([folder]) if item.card is not None and item.card.run == self.run]
+        name = mine[0] if mine else artifact.free_name(self.folders, name)
+        from dataclasses import replace
+
+        return artifact.write(folder, artifact.Artifact(replace(made.card, name=name), made.tensors))

@@ -1,0 +1,89 @@
+"""The contract of a view: what it looks at, what it says of itself, and how it answers.
+
+A view is one file: a class with these attributes and one line in :data:`steering.inspect.VIEWS`. View files import no torch at the top, because the
+page lists the views before torch is there; the arithmetic is imported inside ``run``.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from steering.inspect.results import Result
+from steering.spec import Example, TaskSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from steering.lm.frozen import FrozenLM
+
+Badge = Literal["MEASURED", "GEOMETRIC", "SELF-REPORT"]
+"""How far a view may be trusted (SCIENCE notes A2). MEASURED: causal, on rows held out. GEOMETRIC: true about the vectors, not about behaviour.
+SELF-REPORT: written by the model, can be invented."""
+
+Need = Literal["soft_prompt", "prefix", "any"]
+
+FORMS: dict[Need, frozenset[str]] = {"soft_prompt": frozenset({"soft_prompt"}), "prefix": frozenset({"prefix_keys", "prefix_values"})}
+"""Tensor names of the two forms, as :mod:`steering.methods.vectors` saves them (not imported here: it needs torch)."""
+
+TITLES: dict[Need, str] = {"soft_prompt": "a soft prompt", "prefix": "a prefix", "any": "learned vectors"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A slice is over: ``done`` of ``total`` in this phase of the work."""
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is looked at.
+
+    ``vectors``: soft prompt [P, H], or keys and values [L, K, P, D]. ``start_ids``: the P token ids that the vectors started from, header
+    included (empty: not known). ``header``: how many leading rows are the model's own header, which training never moves. ``task`` and ``rows``
+    are for views with ``rows_needed``.
+    """
+
+    name: str
+    vectors: "dict[str, Tensor]" = field(default_factory=dict)
+    start_ids: tuple[int, ...] = ()
+    header: int = 0
+    task: TaskSpec | None = None
+    rows: tuple[Example, ...] = ()
+
+
+class View(Protocol):
+    """One way to look at learned vectors."""
+
+    name: str
+    title: str
+    badge: Badge
+    needs: Need
+    rows_needed: bool
+    summary: str
+    cost: str
+
+    def applies(self, vectors: Collection[str]) -> str:
+        """Why this view cannot look at ``vectors`` (a dict of tensors, or their names); empty where it can."""
+        ...
+
+    def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
+        """Work in slices of less than about a second; the last item is the result.
+
+        Raises:
+            ArtifactError: the vectors are damaged or belong to another model.
+        """
+        ...
+
+
+def missing(needs: Need, vectors: Collection[str]) -> str:
+    """Why a view that needs this form cannot look at ``vectors``; empty where it can."""
+    names = frozenset(vectors)
+    held: list[Need] = [form for form, keys in FORMS.items() if keys == names]
+    if not held:
+        return f"there are no learned vectors of a known form here (found: {', '.join(sorted(names)) or 'none'})."
+    if needs in ("any", held[0]):
+        return ""
+    return f"this view reads {TITLES[needs]}; these vectors are {TITLES[held[0]]}."
