@@ -79,7 +79,7 @@ def reason(output: str) -> str:
         return "the disk is full"
     if "Retrying (" in output or "incomplete-download" in output or "ConnectionError" in output or "ReadTimeoutError" in output:
         return "the package index cannot be reached or broke off"
-    told = [line.split(":", 1)[1].strip() for line in output.splitlines() if re.match(r"error: |ERROR: (?!Exception:)", line)]
+    told = [line.split(":", 1)[1].strip() for line in output.splitlines() if re.match(r"error: |ERROR: (?!Exception:|ResolutionImpossible:)", line)]
     return told[-1] if told else (output.strip().splitlines() or ["pip said nothing"])[-1].strip()
 
 
@@ -94,7 +94,8 @@ def progress(line: str) -> str:
 
 def no_such_build(output: str) -> bool:
     """True when the index answered, and has no such version: only then another build is worth a try."""
-    return "No matching distribution found" in output and "Retrying (" not in output
+    # With a constraint on the same package pip words it as a conflict: "... have no matching distributions available".
+    return "no matching distribution" in output.lower() and "Retrying (" not in output
 
 
 def digest(texts: "list[str]", build: str) -> str:

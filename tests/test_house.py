@@ -114,6 +114,18 @@ def test_an_index_that_does_not_answer_costs_no_more_than_its_limit(monkeypatch:
 
 MISSING = "ERROR: Could not find a version that satisfies the requirement torch==9\nERROR: No matching distribution found for torch==9"
 
+# What pip 26 says of the same when constraints.txt names the package too.
+CONFLICT = """ERROR: Cannot install torch==9+cpu because these package versions have conflicting dependencies.
+
+The conflict is caused by:
+    The user requested torch==9+cpu
+    The user requested (constraint) torch==9
+
+Additionally, some packages in these conflicts have no matching distributions available for your environment:
+    torch
+
+ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/"""
+
 
 class Pip:
     """Stands in for pip: answers from a list, remembers what it was asked."""
@@ -135,8 +147,11 @@ def no_index(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_index")
-def test_an_index_without_the_cpu_build_gives_the_cuda_build(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pip = Pip((False, MISSING), (True, ""))
+@pytest.mark.parametrize("answer", [MISSING, CONFLICT])
+def test_an_index_without_the_cpu_build_gives_the_cuda_build(
+    answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pip = Pip((False, answer), (True, ""))
     monkeypatch.setattr(setup, "pip", pip)
     setup.install_torch("2.13.0", "cpu")
     assert pip.asked == ["torch==2.13.0+cpu", "torch==2.13.0"]
@@ -163,6 +178,7 @@ def test_a_broken_download_does_not_turn_into_a_larger_one(monkeypatch: pytest.M
     ("output", "expected"),
     [
         (MISSING, "No matching distribution found for torch==9"),
+        (CONFLICT, "Cannot install torch==9+cpu because these package versions have conflicting dependencies."),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
         ("error: incomplete-download\n\nx Download failed", "the package index cannot be reached or broke off"),
         ("ERROR: Exception:\nTraceback\nValueError: odd", "ValueError: odd"),

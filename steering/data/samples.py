@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from steering.errors import DataError
 from steering.knobs import from_json
@@ -25,6 +26,7 @@ class Sample:
     method: str
     order: int
     label_words: dict[str, str] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
 
     def content(self) -> bytes:
         """The bytes of the rows, as an upload would bring them."""

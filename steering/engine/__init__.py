@@ -1,1 +1,1 @@
-"""The cooperative worker that owns one frozen model, and its transports."""
+"""The cooperative worker that owns one frozen model, and its transports: in-process (worker.py), child process (child.py)."""

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,9 @@ class Desk:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return None
 
-    def put(self, kind: str, step: int, data: dict[str, Any], **columns: Any) -> None:
-        """Store one event, and changes of the run's row with it."""
-        self.store.put_event(self.run, step, kind, data, **columns)
+    def put(self, kind: str, at: int, data: dict[str, Any], **columns: Any) -> None:
+        """Store one event of step ``at``, and changes of the run's row with it."""
+        self.store.put_event(self.run, at, kind, data, **columns)
 
     def save_artifact(self, made: artifact.Artifact) -> Path:
         """Write into the first folder, over this run's own earlier file or under a free name."""
@@ -61,6 +62,4 @@ class Desk:
         name = artifact.safe_name(made.card.name)
         mine = [item.name for item in artifact.listing([folder]) if item.card is not None and item.card.run == self.run]
         name = mine[0] if mine else artifact.free_name(self.folders, name)
-        from dataclasses import replace
-
         return artifact.write(folder, artifact.Artifact(replace(made.card, name=name), made.tensors))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from steering.evaluate.comparison import Comparison, Judged, compare_classification, compare_generation
+from steering.evaluate.comparison import Judged, compare_classification, compare_generation
+from steering.evaluate.results import Comparison
 from steering.lm.encode import Encoded, encode_examples, encode_labels
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
@@ -101,8 +102,8 @@ def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) 
         root = lm.to_kv(contestant.root)
     texts: list[str] = []
     for at in range(0, len(data.inputs), ROWS_AT_ONCE):
-        answers = []
         for answers in generate(lm, [(root, ids) for ids in data.inputs[at : at + ROWS_AT_ONCE]], decoding):
             yield Judging(contestant=contestant.name, done=at, rows=len(data.inputs))
-        texts += [answer.text for answer in answers]
+            last = answers
+        texts += [answer.text for answer in last]
     yield None, tuple(texts)

@@ -192,9 +192,13 @@ def result_from_json(value: dict[str, Any]) -> Result:
         raise SpecError(f"a result is {type(value).__name__}, expected an object with a 'type'.")
     fields = {name: item for name, item in value.items() if name != "type"}
     kind = value.get("type")
-    if kind == "stack":
-        return Stack(**{**fields, "parts": tuple(_part(item) for item in fields.get("parts", []))})
-    return _part(value)
+    if kind != "stack":
+        return _part(value)
+    parts = fields.pop("parts", [])
+    try:
+        return Stack(**fields, parts=tuple(map(_part, parts)))
+    except TypeError as error:
+        raise SpecError(f"a stack cannot be made from {sorted(value)}: {error}.") from None
 
 
 def _part(value: dict[str, Any]) -> Part:

@@ -133,7 +133,7 @@ class _Texts:
         stable = self.stable(ids, texts)
         out = []
         for i, text, piece in zip(ids, texts, pieces, strict=True):
-            raw = piece_bytes(piece) if "\ufffd" in text else None
+            raw = piece_bytes(piece) if piece and "\ufffd" in text else None
             label = show(text) if raw is None else show_bytes(raw)
             out.append((label or show(piece or ""), self.reason(i, text, i in stable)))
         return out

@@ -47,9 +47,7 @@ class Vectors:
     own BOS) never move. Virtual tokens are the last dimension but one.
     """
 
-    def __init__(
-        self, starts: dict[str, Tensor], scales: dict[str, Tensor], *, start_ids: tuple[int, ...], header: int = 0, note: str = ""
-    ) -> None:
+    def __init__(self, starts: dict[str, Tensor], scales: dict[str, Tensor], *, start_ids: tuple[int, ...], header: int = 0, note: str = "") -> None:
         self.note = note
         self.start_ids = start_ids
         self.header = header

@@ -244,10 +244,10 @@ class Store:
         return folder
 
     # -- events -------------------------------------------------------------------------------------------------------------------------------
-    def put_event(self, run: str, step: int, kind: str, data: dict[str, Any], **columns: Any) -> None:
+    def put_event(self, run: str, at: int, kind: str, data: dict[str, Any], **columns: Any) -> None:
         """Write one event (overwriting the same step and kind) and, with it, changes of the run's row."""
         with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", (run, step, kind, json.dumps(data, ensure_ascii=False)))
+            db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", (run, at, kind, json.dumps(data, ensure_ascii=False)))
             changes = "".join(f"{name} = ?, " for name in columns)
             db.execute(f"UPDATE runs SET {changes}version = version + 1 WHERE id = ?", (*columns.values(), run))
 

@@ -1,0 +1,141 @@
+"""Parsing, and the one place where results are printed and errors become exit codes."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steering.cli import verbs
+from steering.errors import InputError, SteeringError
+from steering.methods import LEARNED
+from steering.spec import EMBEDDED_MODEL
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    raw = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        args = _parser().parse_args(raw)
+        result = args.act(args)
+    except _Usage as error:
+        return _report(error, "--json" in raw)
+    except SteeringError as error:
+        return _report(error, "--json" in raw)
+    except verbs.Interrupted as stop:
+        _print(stop.result, "--json" in raw)
+        return 130
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        return 0
+    if result is not None:
+        _print(result, args.json)
+    return 0
+
+
+class _Usage(InputError):
+    """The command itself is wrong."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but errors are exceptions of ours: usage problems too are reported as JSON."""
+
+    def error(self, message: str) -> Any:
+        raise _Usage(message, f"See {self.prog} --help.")
+
+
+def _report(error: SteeringError, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+    return 2 if isinstance(error, InputError) else 1
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, default=str) + "\n")
+    else:
+        from steering.cli.text import plain
+
+        sys.stdout.write(plain(result) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m steering", description="Train soft prompts and prefixes, judge them, read them.")
+    verbs_of = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
+    common = _Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    common.add_argument("--home", type=Path, help="folder of the store and saved prompts of this call (default: the app's own)")
+
+    def verb(name: str, act: Callable[[argparse.Namespace], dict[str, Any] | None], help: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = verbs_of.add_parser(name, help=help, description=help, parents=[common])
+        made.set_defaults(act=act)
+        return made
+
+    check = verb("check", verbs.check_file, "read a dataset and say everything that is wrong with it")
+    check.add_argument("file", type=Path)
+    _columns(check)
+    _train_arguments(verb("train", verbs.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
+    compare = verb("compare", verbs.compare, "judge contestants on all rows of a file")
+    compare.add_argument("file", type=Path)
+    compare.add_argument("--train", type=Path, help="rows for demonstrations")
+    _contestants(compare)
+    _columns(compare)
+    ask = verb("generate", verbs.generate, "outputs of contestants side by side")
+    ask.add_argument("--input", required=True, help="the text to answer")
+    ask.add_argument("--train", type=Path, help="rows for demonstrations")
+    _contestants(ask)
+    inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
+    inspect.add_argument("name", nargs="?", default="")
+    inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    verb("runs", verbs.runs, "list the runs")
+    for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):
+        verb(name, act, text).add_argument("run")
+    verb("saved", verbs.saved, "list the saved prompts")
+    models = verb("models", verbs.models, "list the models, fetching the embedded one first")
+    models.add_argument("--model", default="", help="also check this Hub id or folder")
+    demo = verb("demo", verbs.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
+    demo.add_argument("--sample", default="support_tickets")
+    app = verb("app", verbs.app, "the web app, same as python app.py")
+    app.add_argument("--host", default="")
+    app.add_argument("--port", type=int, default=0)
+    app.add_argument("--demo", action="store_true")
+    app.add_argument("--auth-file", default="")
+    app.add_argument("--root-path", default="")
+    return parser
+
+
+def _columns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text-column")
+    parser.add_argument("--label-column")
+
+
+def _contestants(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help="none, prompt:TEXT, few-shot:K or saved:NAME; repeat it")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--template", default="")
+    parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--method", required=True, choices=sorted(LEARNED))
+    parser.add_argument("--name", default="")
+    parser.add_argument("--model", default=EMBEDDED_MODEL, help="Hub id or folder")
+    parser.add_argument("--prompt", default=None, help="the prompt you use today: training starts there")
+    parser.add_argument("--template", default="")
+    parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
+    parser.add_argument("--validation", type=Path, help="your own validation rows")
+    parser.add_argument("--test", type=Path, help="your own test rows")
+    parser.add_argument("--virtual-tokens", type=int)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--batch-size", type=int)
+    _columns(parser)

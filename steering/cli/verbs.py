@@ -1,0 +1,244 @@
+"""One function a verb: arguments to use-cases of the studio, results to the keys of the contract."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from steering.cli.foreground import Foreground
+from steering.data import prepare
+from steering.errors import DataError, NotFoundError, SpecError
+from steering.inspect import VIEWS
+from steering.knobs import check
+from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec
+from steering.studio import RunView, Studio, Upload
+
+
+class Interrupted(Exception):
+    """Stopped by the person; ``result`` says what was kept."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__("interrupted")
+        self.result = result
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file the user named.
+
+    Raises:
+        NotFoundError: it does not exist; DataError: it is a folder or cannot be read.
+    """
+    if not path.exists():
+        raise NotFoundError(f"there is no file {str(path)!r}.", "Check the path.")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror or error}.", "Name a file that you may read.") from None
+
+
+def check_file(args: argparse.Namespace) -> dict[str, Any]:
+    """``check``: nothing is stored."""
+    prepared = prepare(args.file.name, read_file(args.file), text_column=args.text_column, label_column=args.label_column)
+    return prepared.report.as_dict()
+
+
+def train(args: argparse.Namespace) -> dict[str, Any]:
+    """``train``."""
+    studio = Studio.open(args.home)
+    own: tuple[tuple[Side, Path | None], ...] = (("validation", args.validation), ("test", args.test))
+    upload = studio.upload(
+        args.file.name,
+        read_file(args.file),
+        text_column=args.text_column,
+        label_column=args.label_column,
+        extra={side: read_file(path) for side, path in own if path is not None},
+    )
+    task = _task(upload, args.prompt, args.template, args.label_words)
+    given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
+    recipe = check(Recipe(**{name: value for name, value in given.items() if value is not None}))
+    options = {} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens}
+    spec = studio.plan(
+        upload.digest, task, method_name=args.method, name=args.name or args.file.stem, model=args.model, method_options=options, recipe=recipe
+    )
+    run = studio.start(spec)
+    return _finish(studio, run)
+
+
+def resume(args: argparse.Namespace) -> dict[str, Any]:
+    """``resume``: continue in the foreground."""
+    studio = Studio.open(args.home)
+    studio.resume(args.run)
+    return _finish(studio, args.run)
+
+
+def demo(args: argparse.Namespace) -> dict[str, Any]:
+    """``demo``."""
+    studio = Studio.open(args.home)
+    run = studio.start_sample(args.sample)
+    result = _finish(studio, run)
+    kept = {view: studio.kept_view(result["artifact"], view) for view in ("neighbours", "prefix")}
+    return result | {"neighbours": kept["neighbours"] or kept["prefix"]}
+
+
+def _finish(studio: Studio, run: str) -> dict[str, Any]:
+    with Foreground(studio) as engine:
+        view = engine.follow(run)
+    result = run_result(view)
+    if view.run.state == "stopped":
+        raise Interrupted(result)
+    return result
+
+
+def run_result(view: RunView) -> dict[str, Any]:
+    """The keys of ``train``."""
+    best: dict[str, Any] | None = next((v for v in reversed(view.validations) if v["step"] == view.finished.get("best_step")), None)
+    best = best or next((v for v in reversed(view.validations) if v["best"]), None) or {}
+    comparison = {key: value for key, value in view.comparison.items() if key not in ("inputs", "rows")}
+    primary: dict[str, Any] = next((p for p in view.comparison.get("pairs", []) if p["primary"]), {})
+    verdict = {"kind": primary.get("verdict", ""), "sentence": primary.get("sentence", ""), "detail": primary.get("detail", "")}
+    return {
+        "run": view.run.id,
+        "state": view.run.state,
+        "artifact": view.artifact.get("name", ""),
+        "path": view.artifact.get("path", ""),
+        "method": view.run.spec.method,
+        "model": view.run.spec.model,
+        "virtual_tokens": view.started.get("virtual_tokens", 0),
+        "trainable_parameters": view.started.get("trainable_parameters", 0),
+        "file_bytes": view.artifact.get("file_bytes", 0),
+        "steps": view.run.step,
+        "best_step": view.artifact.get("best_step", best.get("step", 0)),
+        "seconds": round((view.run.finished or 0.0) - (view.run.started or 0.0), 2),
+        "validation": {"accuracy": best.get("accuracy"), "nll": best.get("nll")},
+        "comparison": comparison,
+        "verdict": verdict,
+    }
+
+
+def compare(args: argparse.Namespace) -> dict[str, Any]:
+    """``compare``."""
+    studio = Studio.open(args.home)
+    rows = studio.upload(args.file.name, read_file(args.file), text_column=args.text_column, label_column=args.label_column)
+    demonstrations = studio.upload(args.train.name, read_file(args.train)).digest if args.train else ""
+    task, model = _task_of_contestants(studio, args, rows)
+    from steering.knobs import to_json
+
+    payload = {"contestants": args.contestant, "task": to_json(task), "rows": rows.digest, "train": demonstrations, "model": model}
+    with Foreground(studio) as engine:
+        return engine.answer("compare", payload)
+
+
+def generate(args: argparse.Namespace) -> dict[str, Any]:
+    """``generate``."""
+    studio = Studio.open(args.home)
+    upload = studio.upload(args.train.name, read_file(args.train)) if args.train else None
+    task, model = _task_of_contestants(studio, args, upload)
+    from steering.data import fields
+    from steering.knobs import to_json
+
+    names = fields(task.template) or ["text"]
+    values = dict.fromkeys(names, "") | {names[0]: args.input}
+    train = upload.digest if upload else ""
+    payload = {"contestants": args.contestant, "task": to_json(task), "values": values, "train": train, "model": model}
+    with Foreground(studio) as engine:
+        return engine.answer("generate", payload)
+
+
+def _task(upload: Upload, prompt: str | None, template: str, label_words: str) -> TaskSpec:
+    task = upload.task
+    changes: dict[str, Any] = {}
+    if prompt is not None:
+        changes["prompt"] = prompt
+    if template:
+        changes["template"] = template.replace("\\n", "\n")
+    if label_words:
+        changes["label_words"] = {**task.label_words, **_words(label_words)}
+    return replace(task, **changes)
+
+
+def _words(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(sep and raw.strip() for raw, sep, _ in pairs):
+        raise SpecError(f"--label-words {text!r} is not a list of RAW=WORD.", "Write --label-words pos=positive,neg=negative.")
+    return {raw.strip(): word.strip() for raw, _, word in pairs}
+
+
+def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Upload | None) -> tuple[TaskSpec, str]:
+    """The task that all contestants are given: a saved prompt's own where there is one, else guessed from the file."""
+    from steering import artifact
+
+    cards = [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in args.contestant if spec.startswith("saved:")]
+    if len({card.fingerprint for card in cards}) > 1:
+        raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")
+    task = cards[0].task if cards else upload.task if upload else TaskSpec(kind="generation", template="{text}\n")
+    if upload is not None and task.kind != upload.task.kind:
+        raise SpecError(f"the saved prompt is for {task.kind}, the file for {upload.task.kind}.", "Compare contestants on a file of their own task.")
+    if args.template:
+        task = replace(task, template=args.template.replace("\\n", "\n"))
+    if args.label_words:
+        task = replace(task, label_words={**task.label_words, **_words(args.label_words)})
+    return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
+
+
+def inspect(args: argparse.Namespace) -> dict[str, Any]:
+    """``inspect``."""
+    if args.view == "list":
+        return {"views": [{"view": v.name, "title": v.title, "badge": v.badge, "needs": v.needs, "summary": v.summary} for v in VIEWS.values()]}
+    if not args.name:
+        raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
+    studio = Studio.open(args.home)
+    request = studio.ask_view(args.name, args.view)
+    with Foreground(studio) as engine:
+        engine.wait(request)
+    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.kept_view(args.name, args.view)}
+
+
+def runs(args: argparse.Namespace) -> dict[str, Any]:
+    """``runs``."""
+    return {"runs": [{"run": r.id, "name": r.name, "state": r.state, "step": r.step, "steps": r.steps} for r in Studio.open(args.home).runs()]}
+
+
+def stop(args: argparse.Namespace) -> dict[str, Any]:
+    """``stop``."""
+    studio = Studio.open(args.home)
+    studio.stop(args.run)
+    return {"run": args.run, "state": studio.store.run(args.run).state, "stopping": studio.store.run(args.run).stop}
+
+
+def saved(args: argparse.Namespace) -> dict[str, Any]:
+    """``saved``."""
+    found = Studio.open(args.home).saved()
+    return {
+        "saved": [
+            {
+                "name": item.name,
+                "method": item.card.method if item.card else "",
+                "model": item.card.model if item.card else "",
+                "file_bytes": item.file_bytes,
+                "problem": item.problem,
+            }
+            for item in found
+        ]
+    }
+
+
+def models(args: argparse.Namespace) -> dict[str, Any]:
+    """``models``: the embedded model is fetched first."""
+    from steering.lm import embedded
+
+    found: list[dict[str, Any]] = [{"id": EMBEDDED_MODEL, "path": str(embedded.fetch()), "default": True}]
+    if args.model:
+        from steering.lm.load import load
+
+        lm = load(args.model)
+        found.append({"id": lm.id, "path": args.model, "default": False, "layout": lm.layout, "fingerprint": lm.fingerprint})
+    return {"models": found}
+
+
+def app(args: argparse.Namespace) -> None:
+    """``app``: hand over to the page."""
+    from steering.ui.app import main
+
+    words = [("--host", args.host), ("--port", args.port), ("--auth-file", args.auth_file), ("--root-path", args.root_path), ("--home", args.home)]
+    flags = [part for name, value in words if value for part in (name, str(value))]
+    main([*flags, *(["--demo"] if args.demo else [])])

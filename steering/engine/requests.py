@@ -1,0 +1,121 @@
+"""What a person waits for: answers, views, comparisons. One handler a kind, each a generator of growing results, behind one table."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steering import artifact
+from steering.engine import contestants
+from steering.engine.views import look_and_keep
+from steering.evaluate.judge import judge
+from steering.evaluate.results import Comparison, comparison_json
+from steering.knobs import from_json
+from steering.lm.encode import encode_labels, encode_text
+from steering.lm.frozen import FrozenLM
+from steering.lm.generate import Decoding, generate
+from steering.lm.scoring import score_labels
+from steering.methods.vectors import root_of
+from steering.spec import TaskSpec
+from steering.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What handlers work with."""
+
+    lm: FrozenLM
+    store: Store
+    folders: list[Path]
+
+    def context(self, payload: dict[str, Any]) -> contestants.Context:
+        """Task and training rows of a request."""
+        task = from_json(TaskSpec, payload["task"])
+        train = self.store.dataset(payload["train"]).examples if payload.get("train") else ()
+        return contestants.Context(task, [e for e in train if e.side == "train"], self.folders)
+
+    def contestant(self, spec: str, context: contestants.Context) -> Any:
+        """A contestant by its written form; ``run:ID`` is what a run holds as its best so far."""
+        if spec.startswith("run:"):
+            run = spec.removeprefix("run:")
+            saved = self.store.events(run, ("artifact",))
+            if saved:
+                spec = f"saved:{saved[-1].data['name']}"
+            else:
+                return self._unfinished(run)
+        return contestants.build(self.lm, spec, context)
+
+    def _unfinished(self, run: str) -> Any:
+        """The best vectors of a run that has not ended, from its last checkpoint; its step 0 is the manual prompt."""
+        from steering.engine.desk import Desk
+
+        spec = self.store.run(run).spec
+        state = Desk(self.store, run, self.folders).load_checkpoint()
+        if state is None:
+            context = contestants.Context(spec.task, (), self.folders)
+            return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
+        best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
+        return contestants.learned(self.lm, spec.method, root_of(best), f"{run} step {int(state.numbers['best_step'])}")
+
+
+def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Outputs of all contestants for one text, side by side, streamed from one batch; for classification, label probabilities first."""
+    lm, context = office.lm, office.context(payload)
+    task = context.task
+    entered = [office.contestant(spec, context) for spec in payload["contestants"]]
+    decoding = from_json(Decoding, {"max_new_tokens": task.max_new_tokens, "stop_newline": task.stop == "newline"} | payload.get("decoding", {}))
+    ids = encode_text(lm, task, payload["values"], max(c.root.length for c in entered))
+    start = time.perf_counter()
+    outputs = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
+    if task.kind == "classification":
+        labels = encode_labels(lm, task)
+        for output, contestant in zip(outputs, entered, strict=True):
+            began = time.perf_counter()
+            for _, log_probs in score_labels(lm, contestant.root, [ids], labels):
+                shares = torch.softmax(log_probs[0], -1).tolist()
+                output["labels"] = dict(zip(task.label_words, shares, strict=True))
+            output["seconds"] = round(time.perf_counter() - began, 3)
+            output["text"] = max(output["labels"], key=output["labels"].get)
+            output["tokens"] = 1
+            yield {"outputs": outputs}
+        return
+    for answers in generate(lm, [(c.root, ids) for c in entered], decoding):
+        for output, one in zip(outputs, answers, strict=True):
+            if not output.get("done"):
+                output |= {"text": one.text, "tokens": one.tokens, "done": one.done, "seconds": round(time.perf_counter() - start, 3)}
+        yield {"outputs": outputs}
+
+
+def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One view of a saved prompt; the result is kept in the store and only named here."""
+    made = artifact.read(artifact.find(office.folders, payload["name"]))
+    artifact.require_fit(made.card, model=office.lm.id, fingerprint=office.lm.fingerprint)
+    for _ in look_and_keep(office.lm, office.store, made, payload["view"]):
+        yield {}
+    yield {"artifact": made.digest, "view": payload["view"]}
+
+
+def compare(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Judge contestants on all rows of a dataset."""
+    context = office.context(payload)
+    entered = [office.contestant(spec, context) for spec in payload["contestants"]]
+    rows = office.store.dataset(payload["rows"]).examples
+    for item in judge(office.lm, context.task, entered, rows):
+        yield comparison_json(item) if isinstance(item, Comparison) else {}
+
+
+def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Load the model and say what it is: a warm-up, and a refusal before anything starts."""
+    lm = office.lm
+    yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
+
+
+HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
+    "generate": answer,
+    "inspect": inspect,
+    "compare": compare,
+    "describe": describe,
+}

@@ -1,0 +1,356 @@
+"""Use-cases: the only thing the page and the command line call. No torch, no gradio, no widgets; it reads the store and enqueues.
+
+studio = Studio.open(home)              # a page adds an engine: ChildEngine(...).start()
+upload = studio.upload("tickets.csv", content)
+run = studio.start(upload.digest, task, method="prompt_tuning")
+studio.run(run).state
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from steering import artifact
+from steering.data import Prepared, check_label_words, check_template, default_label_words, prepare, samples
+from steering.data.samples import Sample
+from steering.errors import DataError, EngineError, NotFoundError, SpecError, StorageError, from_dict
+from steering.inspect import VIEWS
+from steering.knobs import check, from_json, to_json
+from steering.methods import LEARNED, method, options
+from steering.spec import EMBEDDED_MODEL, Kind, Recipe, RunSpec, Side, TaskSpec, digest
+from steering.store import FINAL, Run, Store
+
+SHIPPED = Path(__file__).parents[1] / "saved_prompts"
+"""Saved prompts that come with the app; also where the app's own home keeps new ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that was read and placed. ``task`` is the task as guessed: a template around the text column and label words."""
+
+    digest: str
+    name: str
+    prepared: Prepared
+    task: TaskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run as a page shows it. Everything is plain values out of the store; missing parts are empty, not absent.
+
+    ``progress`` is 0..1 of the whole run; ``seconds_left`` None while unknown; ``queue_position`` 0 where it is not waiting.
+    """
+
+    run: Run
+    started: dict[str, Any]
+    steps: list[dict[str, Any]]
+    validations: list[dict[str, Any]]
+    alarms: list[dict[str, Any]]
+    finished: dict[str, Any]
+    judging: dict[str, Any]
+    comparison: dict[str, Any]
+    artifact: dict[str, Any]
+    progress: float
+    seconds_left: float | None
+    queue_position: int
+
+
+def default_home() -> Path:
+    """``STEERING_HOME``, else the user's data directory."""
+    given = os.environ.get("STEERING_HOME")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "prompt-steering-studio"
+
+
+class Studio:
+    """The use-cases over one store. ``folders``: where saved prompts are looked for; new ones go into the first."""
+
+    def __init__(self, store: Store, folders: list[Path]) -> None:
+        self.store, self.folders = store, folders
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> "Studio":
+        """The studio of a home folder; None: the app's own, whose saved prompts lie in ``saved_prompts/`` beside the code if it is writable.
+
+        Raises:
+            StorageError: the folder cannot be made or written.
+        """
+        root = home or default_home()
+        own = home is None and SHIPPED.is_dir() and os.access(SHIPPED, os.W_OK)
+        folders = [SHIPPED] if own else [root / "saved_prompts", SHIPPED]
+        return cls(Store(root), folders)
+
+    # -- data ---------------------------------------------------------------------------------------------------------------------------------
+    def samples(self) -> tuple[Sample, ...]:
+        """The datasets that ship with the app."""
+        return samples()
+
+    def upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        text_column: str | None = None,
+        label_column: str | None = None,
+        kind: Kind | None = None,
+        extra: Mapping[Side, bytes] | None = None,
+    ) -> Upload:
+        """Read, place and keep a dataset. Rows that were placed before under this name stay where they are.
+
+        ``extra``: the user's own files for "validation" or "test"; then FILE is not split for that side.
+
+        Raises:
+            DataError: it cannot be read as labelled data.
+        """
+        stored = self.store.placements(name)
+        extra = extra or {}
+        prepared = prepare(
+            name, content, text_column=text_column, label_column=label_column, kind=kind, stored=stored, merge_spellings=True, **shares
+        )
+        examples = {e.key: e for e in prepared.examples}
+        for side, own in extra.items():
+            mapping = prepared.mapping
+            more = prepare(side, own, text_column=mapping.text, label_column=mapping.label, kind=mapping.kind, fixed=side, merge_spellings=True)
+            examples |= {e.key: e for e in more.examples}  # a row that is also in FILE belongs to the user's own side
+        prepared = replace(prepared, examples=tuple(examples.values()))
+        task = self._guess_task(prepared)
+        report = prepared.report.as_dict()
+        number = digest({"table": prepared.table.digest, "mapping": report["mapping"], "sides": prepared.sides})
+        self.store.add_dataset(name, number, report, prepared.examples)
+        return Upload(digest=number, name=name, prepared=prepared, task=task)
+
+    @staticmethod
+    def _guess_task(prepared: Prepared) -> TaskSpec:
+        mapping = prepared.mapping
+        labels = sorted({e.target for e in prepared.examples})
+        field = "{" + mapping.text + "}"
+        if mapping.kind == "classification":
+            words = default_label_words(labels)
+            return TaskSpec(kind="classification", template=f"{field}\nLabel:", label_words=words, prompt=suggested_prompt(words))
+        newline = any("\n" in e.target for e in prepared.examples)
+        longest = max((len(e.target) for e in prepared.examples), default=64)
+        tokens = max(16, min(512, longest // 2))
+        return TaskSpec(kind="generation", template=f"{field}\nAnswer:", stop="end" if newline else "newline", max_new_tokens=tokens)
+
+    def sample_upload(self, name: str) -> tuple[Upload, Sample]:
+        """A shipped dataset, as if it had been uploaded, with its own task.
+
+        Raises:
+            NotFoundError: no such sample.
+        """
+        found = next((s for s in samples() if s.name == name), None)
+        if found is None:
+            raise NotFoundError(f"there is no sample {name!r}.", f"Samples: {', '.join(s.name for s in samples())}.")
+        upload = self.upload(found.file.name if found.file.parent.name != name else f"{name}{found.file.suffix}", found.content(), kind=found.kind)
+        words = found.label_words or upload.task.label_words
+        task = replace(upload.task, template=found.template, prompt=found.prompt, label_words=words if found.kind == "classification" else {})
+        return replace(upload, task=task), found
+
+    # -- runs ---------------------------------------------------------------------------------------------------------------------------------
+    def plan(
+        self,
+        data: str,
+        task: TaskSpec,
+        *,
+        method_name: str = "prompt_tuning",
+        name: str = "",
+        model: str = EMBEDDED_MODEL,
+        method_options: dict[str, Any] | None = None,
+        recipe: Recipe | None = None,
+        few_shot: int = 4,
+    ) -> RunSpec:
+        """A checked run specification; nothing starts yet.
+
+        Raises:
+            DataError: too few rows or one class; TemplateError: template, prompt or label words do not fit; SpecError: a setting is out of range.
+        """
+        dataset = self.store.dataset(data)
+        self._require_usable(dataset.report)
+        columns = tuple(dataset.examples[0].values)
+        check_template(task.template, columns, dataset.report["mapping"]["text"])
+        if task.kind == "classification":
+            check_label_words(sorted({e.target for e in dataset.examples}), task.label_words)
+        if method_name not in LEARNED:
+            method(method_name)
+            raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
+        options(method_name, method_options or {})
+        spec = RunSpec(
+            name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
+            dataset=data,
+            task=check(task),
+            method=method_name,
+            options=method_options or {},
+            recipe=check(recipe or Recipe()),
+            model=model.strip() or EMBEDDED_MODEL,
+            few_shot=few_shot,
+        )
+        return check(spec)
+
+    @staticmethod
+    def _require_usable(report: dict[str, Any]) -> None:
+        blocking = [p for p in report["problems"] if p["severity"] == "blocking"]
+        if blocking:
+            raise DataError(blocking[0]["message"], blocking[0]["hint"])
+
+    def start(self, spec: RunSpec) -> str:
+        """Queue a run; returns its id."""
+        return self.store.add_run(spec)
+
+    def start_sample(self, name: str) -> str:
+        """One click: a shipped dataset with its own prompt and method, queued."""
+        upload, sample = self.sample_upload(name)
+        return self.start(
+            self.plan(upload.digest, upload.task, method_name=sample.method, name=sample.title, recipe=from_json(Recipe, sample.recipe))
+        )
+
+    def stop(self, run: str) -> None:
+        """Ask a run to stop at its next step; the best so far is kept."""
+        self.store.request_stop(run)
+
+    def resume(self, run: str) -> None:
+        """Continue a stopped or failed run from its last checkpoint."""
+        self.store.requeue(run)
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        return list(reversed(self.store.runs()))
+
+    def run(self, run: str) -> RunView:
+        """A run with everything it said so far.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        found = self.store.run(run)
+        by_kind: dict[str, list[dict[str, Any]]] = {}
+        for event in self.store.events(run):
+            by_kind.setdefault(event.kind.partition(".")[0], []).append(event.data)
+
+        def last(kind: str) -> dict[str, Any]:
+            return by_kind.get(kind, [{}])[-1]
+
+        queue = [r.id for r in self.store.runs(("queued",))]
+        view = RunView(
+            run=found,
+            started=last("started"),
+            steps=by_kind.get("step", []),
+            validations=by_kind.get("validation", []),
+            alarms=by_kind.get("alarm", []),
+            finished=last("finished"),
+            judging=last("judging"),
+            comparison=last("comparison"),
+            artifact=last("artifact"),
+            progress=0.0,
+            seconds_left=None,
+            queue_position=queue.index(run) + 1 if run in queue else 0,
+        )
+        return replace(view, progress=_progress(view), seconds_left=_seconds_left(view))
+
+    # -- answers, views -----------------------------------------------------------------------------------------------------------------------
+    def ask(
+        self,
+        contestants: list[str],
+        task: TaskSpec,
+        values: dict[str, str],
+        *,
+        model: str = "",
+        train: str = "",
+        decoding: dict[str, Any] | None = None,
+    ) -> str:
+        """Enqueue "what do these contestants answer to this?"; returns the request's id."""
+        payload = {"contestants": contestants, "task": to_json(task), "values": values, "model": model, "train": train, "decoding": decoding or {}}
+        return self.store.add_request("generate", payload)
+
+    def ask_view(self, name: str, view: str) -> str:
+        """Enqueue one inspection view of a saved prompt; returns the request's id.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one that cannot be read; SpecError: no such view, or one that does not apply.
+        """
+        made = artifact.read(artifact.find(self.folders, name))
+        if view not in VIEWS:
+            raise SpecError(f"view {view!r} is not known.", f"Views: {', '.join(VIEWS)}.")
+        reason = VIEWS[view].applies(made.tensors)
+        if reason:
+            raise SpecError(f"view {view!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
+        return self.store.add_request("inspect", {"name": name, "view": view, "model": made.card.model})
+
+    def kept_view(self, name: str, view: str) -> dict[str, Any] | None:
+        """A view's result if it has been computed; None otherwise."""
+        return self.store.view(artifact.read(artifact.find(self.folders, name)).digest, view)
+
+    def wait(self, request: str, *, turn: "Iterator[None] | None" = None, timeout_s: float = 600.0) -> dict[str, Any]:
+        """Wait for a request's result, letting ``turn`` do the work where there is no engine process.
+
+        Raises:
+            SteeringError: the handler's own error; EngineError: nobody answered in time.
+        """
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            found = self.store.request(request)
+            if found.state == "failed":
+                raise from_dict(found.error or {})
+            if found.state == "done":
+                return found.result or {}
+            if turn is not None:
+                next(turn)
+            else:
+                time.sleep(0.05)
+        raise EngineError(f"no answer within {timeout_s:g} s.", "Look at engine.log in the home folder, or start the app again.")
+
+    # -- saved prompts ------------------------------------------------------------------------------------------------------------------------
+    def saved(self) -> list[artifact.Listed]:
+        """All saved prompts, newest first; damaged files are listed with the reason."""
+        return artifact.listing(self.folders)
+
+    def fits(self, card: artifact.Card) -> str:
+        """Why a saved prompt does not fit the loaded model; empty where it does or where no model is loaded yet."""
+        engine = self.store.engine()
+        loaded = engine.get("fingerprint", "")
+        if not loaded or loaded == card.fingerprint:
+            return ""
+        return f"trained on {card.model}; {engine.get('model')} is loaded"
+
+    def delete_saved(self, name: str) -> None:
+        """Delete a saved prompt of this home.
+
+        Raises:
+            NotFoundError: no such prompt; StorageError: it cannot be deleted.
+        """
+        path = artifact.find(self.folders, name)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise StorageError(f"{path.name} cannot be deleted: {error.strerror or error}.", "Mend the folder's permissions.") from None
+
+
+def suggested_prompt(label_words: dict[str, str]) -> str:
+    """A plain manual prompt to start from; the user is asked to replace it by the one used today."""
+    return f"Choose the label that fits: {', '.join(label_words.values())}."
+
+
+def _progress(view: RunView) -> float:
+    if view.run.state == "done":
+        return 1.0
+    weights = {"training": (0.02, 0.7), "saving": (0.72, 0.0), "judging": (0.72, 0.22), "reading": (0.95, 0.05)}
+    base, span = weights.get(view.run.phase, (0.0, 0.0))
+    part = view.run.step / max(1, view.run.steps) if view.run.phase == "training" else 0.0
+    return base + span * min(1.0, part)
+
+
+def _seconds_left(view: RunView) -> float | None:
+    """Of training, from the pace so far; None where nothing can be said yet."""
+    if view.run.state != "running" or view.run.phase != "training" or view.run.step < 2 or view.run.started is None:
+        return None
+    pace = (time.time() - view.run.started) / view.run.step
+    return pace * (view.run.steps - view.run.step)
+
+
+def is_final(run: Run) -> bool:
+    """Whether a run has ended."""
+    return run.state in FINAL
