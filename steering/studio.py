@@ -110,7 +110,15 @@ class Studio:
         stored = self.store.placements(name)
         extra = extra or {}
         prepared = prepare(
-            name, content, text_column=text_column, label_column=label_column, kind=kind, stored=stored, merge_spellings=True, **shares
+            name,
+            content,
+            text_column=text_column,
+            label_column=label_column,
+            kind=kind,
+            stored=stored,
+            merge_spellings=True,
+            test=0.0 if "test" in extra else 0.3,
+            validation=0.0 if "validation" in extra else 0.2,
         )
         examples = {e.key: e for e in prepared.examples}
         for side, own in extra.items():

@@ -1,4 +1,4 @@
-"""Nearest vocabulary entries and how far to trust them: cosines to the centred table, the random-direction null, hubness, Holm.
+"""Nearest vocabulary entries: cosines to the centred table, distances, and how crowded it is around an entry.
 
 Formulas: SCIENCE notes A3, view 4. CSLS: Conneau et al. 2018, equation 2 (https://arxiv.org/abs/1710.04087). Everything is a generator of progress,
 because one pass over a large vocabulary takes a second on a small machine.
@@ -12,52 +12,14 @@ import torch
 from torch import Tensor
 
 from steering.inspect.contract import Progress
-from steering.inspect.vocabulary import ROWS, Vocabulary
+from steering.inspect.vocabulary import QUERIES, ROWS, Vocabulary
 from steering.lm.frozen import FrozenLM
-
-QUERIES = 1024
-"""Directions that are compared with a chunk of the table in one go."""
 
 HUB_NEIGHBOURS = 10
 """k of CSLS and of the mutual test."""
 
 SAMPLE = 256
 """Real entries whose own nearest neighbour says how near a real word is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Null:
-    """What chance gives on this table.
-
-    ``maxima`` [B] ascending, fp32 on the CPU: the largest cosine of each of B random directions; ``median`` and ``floor`` (95th percentile) of
-    them; ``real_word``: median cosine of a real entry to its nearest other entry; ``threshold``: midway between ``median`` and ``real_word``.
-    """
-
-    maxima: Tensor
-    median: float
-    floor: float
-    real_word: float
-
-    @property
-    def threshold(self) -> float:
-        return (self.median + self.real_word) / 2
-
-    def p_values(self, cosines: Sequence[float]) -> list[float]:
-        """Share of random directions that come as near, (1 + #) / (B + 1): never zero (Phipson & Smyth 2010)."""
-        below = torch.searchsorted(self.maxima, torch.tensor(cosines, dtype=self.maxima.dtype))
-        count = self.maxima.shape[0]
-        return [(1 + count - int(b)) / (count + 1) for b in below]
-
-
-def draws(slots: int) -> int:
-    """Random directions needed so that Holm over ``slots`` can reach .05: max(1000, 40 P)."""
-    return max(1000, 40 * slots)
-
-
-def formula_floor(entries: int, size: int) -> float:
-    """Expected largest cosine of a random direction to ``entries`` isotropic ones in ``size`` dimensions: the check on the null (A1)."""
-    a = math.sqrt(2 * math.log(entries))
-    return (a - (math.log(math.log(entries)) + math.log(4 * math.pi)) / (2 * a) + 0.577 / a) / math.sqrt(size)
 
 
 def closest(lm: FrozenLM, vocab: Vocabulary, directions: Tensor, k: int, message: str) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
@@ -101,28 +63,14 @@ def closest_by_distance(lm: FrozenLM, vocab: Vocabulary, vectors: Tensor) -> Gen
     return [int(i) for i in index]
 
 
-def null(lm: FrozenLM, vocab: Vocabulary, count: int) -> Generator[Progress, None, Null]:
-    """The null of ``count`` random directions, drawn with a fixed seed; kept for the model."""
-    key = ("null", count)
-    if key not in vocab.memory:
-        generator = torch.Generator().manual_seed(0)
-        drawn = torch.randn(count, lm.shape.H, generator=generator).to(lm.device)
-        maxima, _ = yield from closest(lm, vocab, torch.nn.functional.normalize(drawn, dim=1), 1, "measuring what chance gives")
-        if "real_word" not in vocab.memory:
-            vocab.memory["real_word"] = yield from _real_word(lm, vocab)
-        ordered = maxima.flatten().cpu().sort().values
-        low, high = (float(q) for q in torch.quantile(ordered, torch.tensor([0.5, 0.95])))
-        vocab.memory[key] = Null(maxima=ordered, median=low, floor=high, real_word=vocab.memory["real_word"])
-    found: Null = vocab.memory[key]
+def real_word(lm: FrozenLM, vocab: Vocabulary) -> Generator[Progress, None, float]:
+    """Median centred cosine of a real entry to its nearest other entry, over evenly spaced ones; kept for the model."""
+    if "real_word" not in vocab.memory:
+        sample = vocab.ids[:: max(1, len(vocab) // SAMPLE)].tolist()
+        cosines, _ = yield from _others(lm, vocab, sample, 1)
+        vocab.memory["real_word"] = float(cosines[:, 0].median())
+    found: float = vocab.memory["real_word"]
     return found
-
-
-def _real_word(lm: FrozenLM, vocab: Vocabulary) -> Generator[Progress, None, float]:
-    """Median centred cosine of a real entry to its nearest other entry, over evenly spaced ones."""
-    step = max(1, len(vocab) // SAMPLE)
-    sample = vocab.ids[::step].tolist()
-    cosines, _ = yield from _others(lm, vocab, sample, 1)
-    return float(cosines[:, 0].median())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +100,3 @@ def _others(lm: FrozenLM, vocab: Vocabulary, token_ids: list[int], k: int) -> Ge
     order = (index == own[:, None]).int().argsort(dim=1, stable=True)  # itself to the end
     keep = order[:, : max(1, index.shape[1] - 1)]
     return cosines.gather(1, keep), index.gather(1, keep)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p-values (Holm 1979), in the given order."""
-    count, running = len(p_values), 0.0
-    adjusted = [0.0] * count
-    for rank, i in enumerate(sorted(range(count), key=lambda i: p_values[i])):
-        running = max(running, min(1.0, (count - rank) * p_values[i]))
-        adjusted[i] = running
-    return adjusted

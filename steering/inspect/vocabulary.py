@@ -21,6 +21,9 @@ from steering.lm.frozen import FrozenLM
 ROWS = 8192
 """Embedding rows that are looked at in one go."""
 
+QUERIES = 1024
+"""Directions that are compared with them in one go."""
+
 TEXTS = 16384
 """Entries that are decoded and encoded in one go: about half a second."""
 
@@ -88,7 +91,7 @@ def _build(lm: FrozenLM) -> Generator[Progress, None, Vocabulary]:
     if len(trusted) < 2:
         raise ModelError(f"the tokenizer of {lm.id!r} has {len(trusted)} entries that can be shown as text.", "Expected a tokenizer with words.")
     hidden = {reason: verdicts.count(reason) for reason in sorted({v for v in verdicts if v})}
-    if lm.shape.V > total:
+    if total < lm.shape.V:
         hidden["unused"] = lm.shape.V - total
     ids_tensor = torch.tensor(trusted, device=lm.device)
     mean = torch.zeros(lm.shape.H, dtype=torch.float64, device=lm.device)

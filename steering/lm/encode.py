@@ -64,12 +64,18 @@ def encode_examples(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], r
     """Inputs (and targets, for generation) of ``examples``; rows longer than the context are cut in their columns, never in the template.
 
     Raises:
-        TemplateError: prompt and template alone fill the context.
+        TemplateError: prompt and template alone fill the context, or a row has a label without a word.
     """
     inputs: list[Ids] = []
     targets: list[Target] = []
     cut = 0
-    names = list(task.label_words)
+    numbers = {name: i for i, name in enumerate(task.label_words)}
+    unknown = sorted({e.target for e in examples} - numbers.keys()) if task.kind == "classification" else []
+    if unknown:
+        raise TemplateError(
+            f"label {unknown[0]!r} of row {next(e.row for e in examples if e.target == unknown[0])} has no label word (known: {', '.join(numbers)}).",
+            "Give every label a word, or compare on a file with the same labels.",
+        )
     end = end_token(lm, task) if task.kind == "generation" else ()
     for example in examples:
         target = lm.encode(answer_text(task.template, example.target)) + end if end else ()
@@ -79,7 +85,7 @@ def encode_examples(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], r
         inputs.append(ids)
         if end:
             targets.append(Target(ids, target[: lm.shape.context // 2]))
-    truth = () if end else tuple(names.index(e.target) for e in examples)
+    truth = () if end else tuple(numbers[e.target] for e in examples)
     return Encoded(tuple(inputs), truth, tuple(targets), cut)
 
 
