@@ -254,6 +254,7 @@ def install_torch(version: str, build: str) -> None:
 
 def fetch_model() -> None:
     """The embedded model. A failure is not one of set-up: the app tries again at first use."""
+    say("  fetching and converting the embedded model (about a minute, once)")
     command = [str(PYTHON), "-m", "steering", "models", "--json"]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:

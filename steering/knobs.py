@@ -146,23 +146,33 @@ def from_json(cls: type[T], value: dict[str, Any]) -> T:
             meant = f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(fields)}."
             raise SpecError(f"{name!r} is not a setting of {cls.__name__}.", meant)
     try:
-        made = cls(**{name: _typed(hints[name], item) for name, item in value.items()})
+        made = cls(**{name: _typed(name, hints[name], item, "help" in fields[name].metadata) for name, item in value.items()})
     except TypeError as error:
         raise SpecError(f"{cls.__name__} cannot be made from {sorted(value)}: {error}.") from None
     return check(made)
 
 
-def _typed(hint: Any, item: Any) -> Any:
-    """``item`` (from JSON) as the type that the field declares."""
-    if item is None:
-        return None
+def _typed(name: str, hint: Any, item: Any, is_knob: bool = False) -> Any:
+    """``item`` (from JSON) as the type that the field declares; what a knob holds is left to :func:`check`."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return None if item is None else _typed(name, next(arg for arg in inner if arg is not type(None)), item, is_knob)
     if dataclasses.is_dataclass(hint):
         return from_json(hint, item)  # type: ignore[arg-type]
-    if isinstance(hint, types.UnionType):
-        return _typed(next(arg for arg in typing.get_args(hint) if arg is not type(None)), item)
-    if typing.get_origin(hint) is tuple:
-        inner = typing.get_args(hint)[0]
-        return tuple(_typed(inner, part) for part in item)
     if hint is float and isinstance(item, int) and not isinstance(item, bool):
-        return float(item)
-    return item
+        return float(item) if abs(item) < 1e300 else math.inf
+    if hint is Any or is_knob:
+        return item
+    if origin is typing.Literal:
+        if item not in inner:
+            raise SpecError(f"{name} is {item!r}, expected one of {', '.join(map(repr, inner))}.")
+        return item
+    kind = list if origin is tuple else origin or hint
+    if kind not in (str, int, float, bool, list, dict):
+        return item  # a path, for example: its owner knows how to read it
+    fits = isinstance(item, (list, tuple) if kind is list else kind) and (kind is bool or not isinstance(item, bool))
+    if not fits:
+        raise SpecError(f"{name} is {item!r}, expected {kind.__name__}.")
+    if isinstance(item, (list, tuple)):
+        return tuple(_typed(name, inner[0], part) for part in item)
+    return {key: _typed(name, inner[1], part) for key, part in item.items()} if isinstance(item, dict) else item

@@ -11,7 +11,31 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from steering.lm.attention import NAME
 from steering.lm.frozen import FrozenLM
 
-WORDS = "good bad film queue billing delivery label text message answer great awful the a is was not my card parcel".split()
+WORDS = (
+    "good", "bad", "film", "queue", "billing", "delivery", "label", "text", "message", "answer", "great", "awful", "the", "a", "is", "was",
+    "not", "my", "card", "parcel",
+)  # fmt: skip
+    "good",
+    "bad",
+    "film",
+    "queue",
+    "billing",
+    "delivery",
+    "label",
+    "text",
+    "message",
+    "answer",
+    "great",
+    "awful",
+    "the",
+    "a",
+    "is",
+    "was",
+    "not",
+    "my",
+    "card",
+    "parcel",
+]
 
 
 @cache
@@ -20,7 +44,7 @@ def tokenizer() -> Any:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: i for i, symbol in enumerate(["<|end|>", *alphabet])}
     merges: list[tuple[str, str]] = []
-    for word in [w for word in WORDS for w in (word, "Ġ" + word)]:
+    for word in [spelling for bare in WORDS for spelling in (bare, "Ġ" + bare)]:
         have = word[0]
         for letter in word[1:]:
             if (have, letter) not in merges:

@@ -129,12 +129,13 @@ def read(path: Path) -> Artifact:
             card = _card(path, file.metadata())
             names = set(file.keys())
             _check_names(path, names)
+            _check_header(path, card, {name: file.get_slice(name) for name in names})
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ArtifactError(
             f"{path.name} cannot be read as a safetensors file ({error}).", "It is damaged or some other file; download or export it again."
         ) from None
-    _check_tensors(path, card, tensors)
+    _check_tensors(path, tensors)
     return Artifact(card, tensors)
 
 
@@ -164,13 +165,19 @@ def _check_names(path: Path, names: set[str]) -> None:
         raise ArtifactError(f"{path.name} holds tensors {sorted(names)}, expected a soft prompt or a prefix.", "It is some other file.")
 
 
-def _check_tensors(path: Path, card: Card, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
-    for name, tensor in tensors.items():
-        if tensor.dtype != np.float32 or tensor.ndim != RANKS[name] or tensor.shape[-2] != card.virtual_tokens or math.prod(tensor.shape) == 0:
+def _check_header(path: Path, card: Card, tensors: dict[str, Any]) -> None:
+    """Before anything is read: numpy has no name for some of the types that a file may hold."""
+    for name, tensor in sorted(tensors.items()):
+        kind, shape = tensor.get_dtype(), tensor.get_shape()
+        if kind != "F32" or len(shape) != RANKS[name] or shape[-2] != card.virtual_tokens or math.prod(shape) == 0:
             raise ArtifactError(
-                f"{path.name}: tensor {name} is {tensor.dtype}{list(tensor.shape)}, which does not fit {card.virtual_tokens} virtual tokens.",
+                f"{path.name}: tensor {name} is {kind}{shape}, which does not fit {card.virtual_tokens} virtual tokens in F32.",
                 "The file is damaged; download or export it again.",
             )
+
+
+def _check_tensors(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
+    for name, tensor in sorted(tensors.items()):
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{path.name}: tensor {name} holds values that are not finite numbers.", "Train it again with a lower learning rate.")
     shapes = {t.shape for t in tensors.values()}
@@ -203,7 +210,8 @@ def listing(folders: list[Path]) -> list[Listed]:
                 card, problem = None, str(error)
             except (SafetensorError, OSError) as error:
                 card, problem = None, f"{path.name} cannot be read: {error}"
-            found.append(Listed(name=path.name.removesuffix(SUFFIX), path=path, file_bytes=path.stat().st_size, card=card, problem=problem))
+            size = path.stat().st_size if path.exists() else 0  # a link may lead nowhere
+            found.append(Listed(name=path.name.removesuffix(SUFFIX), path=path, file_bytes=size, card=card, problem=problem))
     return sorted(found, key=lambda item: -(item.card.created if item.card else 0.0))
 
 
@@ -215,7 +223,7 @@ def find(folders: list[Path], name: str) -> Path:
     """
     from difflib import get_close_matches
 
-    known = {item.name: item.path for item in reversed(listing(folders))}
+    known = {item.name: item.path for folder in reversed(folders) for item in listing([folder])}
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1)

@@ -28,10 +28,10 @@ def read_file(path: Path) -> bytes:
     Raises:
         NotFoundError: it does not exist; DataError: it is a folder or cannot be read.
     """
-    if not path.exists():
-        raise NotFoundError(f"there is no file {str(path)!r}.", "Check the path.")
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {str(path)!r}.", "Check the path.") from None
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror or error}.", "Name a file that you may read.") from None
 

@@ -36,7 +36,8 @@ def main() -> None:
 
     worker = Worker(store, args.saved)
     worker.recover()
-    worker.warm()
+    if os.environ.get("STEERING_WARM", "1") != "0":
+        worker.warm()
     beat = 0.0
     while not gone.is_set():
         if time.monotonic() - beat > BEAT_S:

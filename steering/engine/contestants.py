@@ -11,7 +11,7 @@ from steering.methods import METHODS, Setting, options
 from steering.spec import Example, TaskSpec, digest
 
 if TYPE_CHECKING:
-    from steering.evaluate.judge import Contestant
+    from steering.engine.judging import Contestant
     from steering.lm.frozen import FrozenLM
     from steering.lm.root import Root
 
@@ -93,7 +93,7 @@ def _saved(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
 
 
 def _contestant(lm: "FrozenLM", name: str, kind: str, spoken: str, root: "Root", identity: str) -> "Contestant":
-    from steering.evaluate.judge import Contestant
+    from steering.engine.judging import Contestant
 
     fingerprint = digest({"model": lm.fingerprint, "kind": kind, "identity": identity})
     return Contestant(name=name, kind=kind, spoken=spoken, root=root.detach(), fingerprint=fingerprint)

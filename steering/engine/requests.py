@@ -10,8 +10,8 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.judging import judge
 from steering.engine.views import look_and_keep
-from steering.evaluate.judge import judge
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json
 from steering.lm.encode import encode_labels, encode_text

@@ -13,9 +13,9 @@ import numpy as np
 from steering import artifact
 from steering.engine import contestants
 from steering.engine.desk import Desk
+from steering.engine.judging import Judging, judge
 from steering.engine.views import look_and_keep
 from steering.errors import DataError
-from steering.evaluate.judge import Judging, judge
 from steering.evaluate.results import Comparison, comparison_json
 from steering.lm.encode import encode_examples, encode_labels
 from steering.lm.frozen import FrozenLM

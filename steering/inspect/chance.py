@@ -20,6 +20,8 @@ from steering.lm.frozen import FrozenLM
 STEPS = 8
 """Leans are tabulated at multiples of 90 degrees / STEPS and interpolated between."""
 
+_STEP = math.pi / 2 / STEPS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Null:
@@ -31,7 +33,10 @@ class Null:
         """[B] ascending: the largest cosines of random directions with this lean (radians)."""
         place = _place(lean)
         low, high = _around(place)
-        mixed = torch.lerp(self.maxima[low], self.maxima[high], place - low)
+        # On the arc between two grid steps a cosine to one entry is sin(b - x) f(a) + sin(x - a) f(b) over sin(b - a): exact while the same entry is
+        # nearest, and never too low.
+        to_high, to_low = ((abs(place - step) * _STEP) for step in (high, low))
+        mixed = (math.sin(to_high) * self.maxima[low] + math.sin(to_low) * self.maxima[high]) / math.sin(_STEP)
         return mixed.sort().values
 
     def floor(self, lean: float) -> float:
@@ -68,7 +73,7 @@ def leans(vocab: Vocabulary, directions: Tensor) -> list[float]:
 def null(lm: FrozenLM, vocab: Vocabulary, count: int, wanted: Sequence[float]) -> Generator[Progress, None, Null]:
     """The null of ``count`` random directions (fixed seed) at lean 0 and at all ``wanted`` leans; kept for the model."""
     maxima: dict[int, Tensor] = vocab.memory.setdefault(("null", count), {})
-    steps = {0, *(step for lean in wanted for step in _around(_place(lean)))} - set(maxima)
+    steps = {step for lean in (0.0, *wanted) for step in _around(_place(lean))} - set(maxima)
     if steps:
         maxima |= yield from _draw(lm, vocab, count, sorted(steps))
     return Null(maxima=maxima)
@@ -87,7 +92,7 @@ def _draw(lm: FrozenLM, vocab: Vocabulary, count: int, steps: list[int]) -> Gene
             product = across[part] @ rows.T  # [q, n]
             mixed = torch.empty_like(product)
             for row, step in enumerate(steps):
-                angle = step * math.pi / 2 / STEPS
+                angle = step * _STEP
                 torch.add(along * math.sin(angle), product, alpha=math.cos(angle), out=mixed)
                 best[row, part] = torch.maximum(best[row, part], mixed.amax(dim=1))
             yield Progress(done=min(first + ROWS, len(vocab)), total=len(vocab), message="measuring what chance gives")
@@ -96,7 +101,7 @@ def _draw(lm: FrozenLM, vocab: Vocabulary, count: int, steps: list[int]) -> Gene
 
 def _place(lean: float) -> float:
     """The lean in grid steps."""
-    return lean / (math.pi / 2) * STEPS
+    return lean / _STEP
 
 
 def _around(place: float) -> tuple[int, int]:

@@ -23,9 +23,7 @@ def soft_prompt(lm: FrozenLM, subject: Subject) -> tuple[Tensor, Tensor | None]:
             f"{subject.name!r} holds a soft prompt of shape {list(vectors.shape)}, expected [P, {lm.shape.H}] for {lm.id!r}.", _REMEDY
         )
     _all_numbers(subject.name, vectors)
-    empty = (vectors == 0).all(dim=1).nonzero().flatten().tolist()
-    if empty:
-        raise ArtifactError(f"virtual token {empty[0] + 1} of {subject.name!r} is zero and has no direction to read.", "Train the vectors again.")
+    _not_zero(subject.name, vectors)
     ids = start_ids(lm, subject, vectors.shape[0])
     return vectors, lm.embed(ids) if ids else None
 
@@ -34,7 +32,7 @@ def prefix(lm: FrozenLM, subject: Subject) -> tuple[Tensor, Tensor]:
     """Keys and values, [L, K, P, D] fp32 each on the model's device.
 
     Raises:
-        ArtifactError: shapes of another model, or a value that is not a number.
+        ArtifactError: shapes of another model, a value that is not a number, or a position that is zero in every layer.
     """
     shape = lm.shape
     both = []
@@ -46,8 +44,9 @@ def prefix(lm: FrozenLM, subject: Subject) -> tuple[Tensor, Tensor]:
             raise ArtifactError(f"{name!r} of {subject.name!r} has shape {list(tensor.shape)}, expected {wanted} for {lm.id!r}.", _REMEDY)
         _all_numbers(subject.name, tensor.movedim(2, 0).flatten(1))
         both.append(tensor)
-    if both[0].shape != both[1].shape:
+    if both[0].shape[2] != both[1].shape[2]:
         raise ArtifactError(f"{subject.name!r} has {both[0].shape[2]} keys and {both[1].shape[2]} values a layer, expected as many of each.", _REMEDY)
+    _not_zero(subject.name, torch.cat(both, dim=-1).movedim(2, 0).flatten(1))
     return both[0], both[1]
 
 
@@ -71,3 +70,10 @@ def _all_numbers(name: str, rows: Tensor) -> None:
     broken = (~torch.isfinite(rows)).any(dim=1).nonzero().flatten().tolist()
     if broken:
         raise ArtifactError(f"virtual token {broken[0] + 1} of {name!r} holds values that are not finite numbers.", "Train the vectors again.")
+
+
+def _not_zero(name: str, rows: Tensor) -> None:
+    """Refuse [P, *] with a row of zeros."""
+    empty = (rows == 0).all(dim=1).nonzero().flatten().tolist()
+    if empty:
+        raise ArtifactError(f"virtual token {empty[0] + 1} of {name!r} is zero throughout: there is nothing to read.", "Train the vectors again.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from steering.inspect.plane import Plane
     from steering.lm.frozen import FrozenLM
 
-BACKGROUND = 1500
+BACKGROUND = 1000
 """Vocabulary entries drawn, evenly spaced in the vocabulary."""
 
 

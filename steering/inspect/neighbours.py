@@ -58,8 +58,9 @@ def _table(title: str, measured: "Measured") -> Table:
     rows = tuple(_row(slot, what) for slot, what in zip(measured.slots, statuses, strict=True))
     hidden = ", ".join(f"{count} {reason}" for reason, count in measured.vocabulary.hidden.items())
     caption = (
-        f"Cosine to {len(measured.vocabulary):,} entries, centred. 95 of 100 random vectors stay below {measured.floor:.3f}; a real word has its closest "
-        f"other word at {measured.real_word:.2f}; word-like starts at {measured.threshold:.2f}. Hidden entries: {hidden or 'none'}."
+        f"Cosine to {len(measured.vocabulary):,} entries, centred. 95 of 100 random vectors stay below {measured.floor:.3f}, or below a slot's own "
+        f"level where it leans away from the vocabulary's mean; a real word has its closest other word at {measured.real_word:.2f}; word-like starts "
+        f"at {measured.threshold:.2f}. Hidden entries: {hidden or 'none'}."
     )
     return Table(title=title, columns=COLUMNS, rows=rows, caption=caption, note=summary(measured.slots, statuses))
 

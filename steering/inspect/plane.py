@@ -10,8 +10,11 @@ from steering.inspect.contract import Progress
 from steering.inspect.vocabulary import ROWS, Vocabulary
 from steering.lm.frozen import FrozenLM
 
-FITTED = 16384
+FITTED = 65536
 """Evenly spaced entries that the axes are fitted on, at most."""
+
+TRIED, ROUNDS = 8, 64
+"""Directions and rounds of subspace iteration (Golub & Van Loan, section 8.2.4): a whole eigendecomposition takes seconds where H is thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,19 @@ def plane(lm: FrozenLM, vocab: Vocabulary) -> Generator[Progress, None, Plane]:
             rows = lm.embed(part.tolist()) - vocab.mean
             covariance += rows.T @ rows
             yield Progress(done=min((number + 1) * ROWS, len(ids)), total=len(ids), message="fitting the axes")
-        values, vectors = torch.linalg.eigh(covariance)  # ascending
-        axes = vectors[:, -2:].flip(1)
-        largest = axes.abs().argmax(dim=0)
-        axes = axes * axes.gather(0, largest[None]).sign()  # an eigenvector's sign is arbitrary
-        first, second = (values.flip(0)[:2] / values.sum().clamp_min(1e-12)).clamp(0, 1).tolist()
-        vocab.memory["plane"] = Plane(axes, (first, second))
+        vocab.memory["plane"] = _leading(covariance)
     found: Plane = vocab.memory["plane"]
     return found
+
+
+def _leading(covariance: Tensor) -> Plane:
+    """The two leading eigenvectors of [H, H]. An eigenvector's sign is arbitrary: its largest coordinate is made positive."""
+    size = covariance.shape[0]
+    tried = torch.randn(size, min(TRIED, size), generator=torch.Generator().manual_seed(0)).to(covariance.device)
+    for _ in range(ROUNDS):
+        tried = torch.linalg.qr(covariance @ tried).Q
+    values, turn = torch.linalg.eigh(tried.T @ covariance @ tried)  # ascending
+    axes = tried @ turn[:, -2:].flip(1)
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0)[None]).sign()
+    first, second = (values.flip(0)[:2] / covariance.trace().clamp_min(1e-12)).clamp(0, 1).tolist()
+    return Plane(axes, (first, second))

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
     from steering.lm.frozen import FrozenLM
 
-NO_CONTEXTS = "Nearest contexts are not available yet: keys and values live inside the layers, so vocabulary entries are no fair comparison for them."
+NO_CONTEXTS = "Nearest contexts of keys and values are not available yet."
 
 
 class Prefix:
-    """Norms and drift of keys and values, layer by layer (first part of SCIENCE notes A4)."""
+    """RMS and drift of keys and values, layer by layer (first part of SCIENCE notes A4)."""
 
     name = "prefix"
     title = "Keys and values by layer"
     badge: Badge = "GEOMETRIC"
     needs: Need = "prefix"
     rows_needed = False
-    summary = "Length of the learned keys and values in every layer beside their start, and how far they moved."
+    summary = "Size (RMS) of the learned keys and values in every layer beside their start, and how far they moved."
     cost = "one short pass through the model"
 
     def applies(self, vectors: Collection[str]) -> str:
@@ -52,33 +52,31 @@ def _result(title: str, now: "dict[str, Tensor]", start: "dict[str, Tensor] | No
     """Pictures of keys and values [L, K, P', D] without the header's rows."""
     if not now["keys"].shape[2]:
         return Stack(title=title, parts=(Text(title="Nothing was trained", paragraphs=("Every row belongs to the model's own header.",)),))
-    parts: list[Part] = [_norms(name, now[name], start[name] if start else None) for name in now]
+    parts: list[Part] = [_sizes(name, now[name], start[name] if start else None) for name in now]
     if start:
         parts += [_drift(now, start), *(_drift_map(name, now[name], start[name], fixed) for name in now)]
-    unknown = "" if start else "Where the prefix started is not recorded, so what training changed cannot be told."
-    words = tuple(line for line in (unknown, NO_CONTEXTS) if line)
-    parts.append(Text(title="What cannot be read here", paragraphs=words))
-    note = "Lengths and distances are true about the vectors; they do not tell what a layer does with them. Only measured views tell about behaviour."
+    unknown = "" if start else "Where the prefix started is not recorded, so what training changed cannot be told. "
+    note = f"{unknown}Sizes and distances are true about the vectors; they do not tell what a layer does with them. {NO_CONTEXTS}"
     return Stack(title=title, parts=tuple(parts), caption="Keys as they enter attention (after their position is applied).", note=note)
 
 
-def _norms(name: str, now: "Tensor", start: "Tensor | None") -> Lines:
-    lines = [_line("learned", now.norm(dim=-1).mean(dim=(1, 2)))]
+def _sizes(name: str, now: "Tensor", start: "Tensor | None") -> Lines:
+    lines = [_line("learned", _rms(now))]
     if start is not None:
-        lines.append(_line("start", start.norm(dim=-1).mean(dim=(1, 2)), "start"))
+        lines.append(_line("start", _rms(start), "start"))
     return Lines(
-        title=f"Length of {name}",
+        title=f"Size of {name}",
         lines=tuple(lines),
         x_title="layer",
-        y_title="length, mean over heads and positions",
+        y_title="RMS over heads, positions and dimensions",
         caption="The model's own header is left out; it is never trained.",
     )
 
 
 def _drift(now: "dict[str, Tensor]", start: "dict[str, Tensor]") -> Lines:
     def relative(name: str) -> "Tensor":
-        moved, before = (t.flatten(1).norm(dim=1) for t in (now[name] - start[name], start[name]))
-        return moved / before.clamp_min(1e-12)
+        moved: Tensor = (now[name] - start[name]).flatten(1).norm(dim=1)
+        return moved.div(start[name].flatten(1).norm(dim=1).clamp_min(1e-12))
 
     roles: tuple[Role, ...] = ("learned", "accent")
     return Lines(
@@ -101,6 +99,11 @@ def _drift_map(name: str, now: "Tensor", start: "Tensor", fixed: int) -> Heatmap
         column_title="position",
         unit="of the start's length",
     )
+
+
+def _rms(tensor: "Tensor") -> "Tensor":
+    """[L, K, P, D] -> [L]."""
+    return tensor.pow(2).mean(dim=(1, 2, 3)).sqrt()
 
 
 def _line(name: str, values: "Tensor", role: Role = "learned") -> Line:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["unmoved", "shifted", "word-like", "off-vocabulary", "unclear", "fixed header"]
+Status = Literal["unmoved", "shifted", "word-like", "off-vocabulary", "unclear", "header"]
 
 UNMOVED_BELOW = 1.0
 SHIFTED_UP_TO = 3.0
@@ -32,8 +32,12 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One virtual token as measured. ``slot`` counts from 1; ``init_*`` and ``drift`` are None where the start is not known; ``floor``: the cosine
-    that 95 of 100 random vectors like it stay below; ``p_value`` is Holm-adjusted, None for a fixed row; ``added``: entries near the displacement from the start, where it points to any."""
+    """One virtual token as measured, counted from 1.
+
+    ``init_*`` and ``drift`` are None where the start is not known. ``floor``: the cosine that 95 of 100 random vectors like it stay below;
+    ``p_value``: Holm-adjusted, None for a fixed row; ``agreement``: how many of cosine, distance and CSLS name the same nearest entry; ``added``:
+    entries near the displacement from the start, where it points to any.
+    """
 
     slot: int
     fixed: bool
@@ -52,7 +56,7 @@ class Slot:
 def status(slot: Slot, threshold: float) -> Status:
     """The slot's status; ``threshold``: cosine from which an entry may be called near."""
     if slot.fixed:
-        return "fixed header"
+        return "header"
     if slot.max_cosine <= slot.floor:
         return "off-vocabulary"
     top = slot.nearest[0]
@@ -68,7 +72,7 @@ def reading(slot: Slot, what: Status) -> str:
     """One sentence on the slot."""
     token = slot.nearest[0].token
     texts: dict[Status, str] = {
-        "fixed header": "Part of the model's own header: never trained.",
+        "header": "Part of the model's own header: never trained.",
         "unmoved": f"Still closest to the entry it started from, {token}: the list restates your starting text.",
         "shifted": f"The closest entry is unchanged, {token}, but most of the vector is now something else.",
         "word-like": f"Has moved near the entry {token}." if slot.drift is not None else f"Lies near the entry {token}.",

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from steering.errors import StorageError
 
 
@@ -26,9 +28,9 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk as an error of its own
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}.",
+            f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.",
             "Free some space, mend the folder's permissions, or choose another folder with --home DIR.",
         ) from None
     finally:

@@ -22,6 +22,7 @@ from steering.store.migrations import MIGRATIONS
 
 ACTIVE = ("queued", "running")
 FINAL = ("done", "stopped", "failed")
+_BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError)  # of ours; every other database error is the disk's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,8 @@ class Store:
                 known.execute("PRAGMA synchronous=NORMAL")
                 known.execute("PRAGMA foreign_keys=ON")
             except sqlite3.Error as error:
+                if known is not None:
+                    known.close()
                 raise _storage(self.home, str(error)) from None
             self._local.db = known
         return known
@@ -130,17 +133,22 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk makes SQLite roll back by itself
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except _BUGS:
+            raise
+        except sqlite3.DatabaseError as error:
             raise _storage(self.home, str(error)) from None
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         try:
             return self._db().execute(sql, values).fetchall()
-        except sqlite3.OperationalError as error:
+        except _BUGS:
+            raise
+        except sqlite3.DatabaseError as error:
             raise _storage(self.home, str(error)) from None
 
     # -- datasets -----------------------------------------------------------------------------------------------------------------------------
@@ -332,4 +340,6 @@ def _run(row: sqlite3.Row) -> Run:
 def _storage(place: Path, reason: str) -> StorageError:
     if "full" in reason.lower() or "no space" in reason.lower():
         return StorageError(f"the disk that holds {place} is full.", "Free some space and try again; nothing was half-written.")
+    if "malformed" in reason or "not a database" in reason:
+        return StorageError(f"{place / 'studio.db'} is damaged: {reason}.", "Move it away and start again; saved prompts are files of their own.")
     return StorageError(f"{place} cannot be written: {reason}.", "Choose a writable folder with --home DIR, or mend its permissions.")

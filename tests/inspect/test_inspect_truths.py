@@ -1,0 +1,156 @@
+"""Known truths about the views, told through the public door only."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from steering.errors import ArtifactError
+from steering.inspect import VIEWS, Progress, Subject, final, look, result_from_json, result_to_json
+
+BANNED = (" means", "the prompt says", "decoded", "translation", "understands")
+KEYS = {"slot", "init_token", "nearest", "max_cosine", "floor", "drift", "norm", "status"}
+TEXT = " good film queue billing delivery"
+
+
+def soft(lm, vectors, start_ids=(), header=0):
+    return Subject(name="tried", vectors={"soft_prompt": vectors}, start_ids=tuple(start_ids), header=header)
+
+
+def noise(lm, count, seed):
+    import torch
+
+    mean = lm.table().float().mean(dim=0)
+    return mean + lm.rms * torch.randn(count, lm.shape.H, generator=torch.Generator().manual_seed(seed))
+
+
+def prefix_of(lm, ids):
+    import torch
+
+    from steering.lm.root import Root
+
+    with torch.no_grad():
+        kv = lm.to_kv(Root(embeds=lm.embed(ids))).kv
+    return {"prefix_keys": torch.stack([k for k, _ in kv]).float(), "prefix_values": torch.stack([v for _, v in kv]).float()}
+
+
+def parts(result):
+    return getattr(result, "parts", (result,))
+
+
+def subject_for(lm, name):
+    ids = lm.encode(TEXT)
+    if VIEWS[name].needs == "prefix":
+        return Subject(name="tried", vectors=prefix_of(lm, ids), start_ids=ids)
+    return soft(lm, lm.embed(ids), ids)
+
+
+def test_real_tokens_read_back_as_themselves(lm):
+    ids = lm.encode(TEXT)
+    table = final(look("neighbours", lm, soft(lm, lm.embed(ids), ids)))
+    assert [row["status"] for row in table.rows] == ["unmoved"] * len(ids)
+    for row in table.rows:
+        assert set(row) >= KEYS and {"token", "cosine", "csls", "mutual"} <= set(row["nearest"][0])
+        assert row["nearest"][0]["token"] == row["init_token"] and row["max_cosine"] == pytest.approx(1, abs=1e-4)
+        assert row["drift"] == 0 and len(row["nearest"]) == 5
+
+
+def test_random_vectors_are_off_the_vocabulary(lm):
+    table = final(look("neighbours", lm, soft(lm, noise(lm, 400, 1))))
+    off = sum(row["status"] == "off-vocabulary" for row in table.rows)
+    assert off / 400 >= 0.9
+
+
+def test_whole_random_prompts_rarely_hold_a_sure_word(lm):
+    sure = 0
+    for seed in range(20):
+        table = final(look("neighbours", lm, soft(lm, noise(lm, 8, 100 + seed))))
+        sure += any(row["p_value"] < 0.05 for row in table.rows)
+    assert sure <= 4
+
+
+def test_off_vocabulary_takes_precedence_over_the_start(lm):
+    ids = lm.encode(TEXT)
+    table = final(look("neighbours", lm, soft(lm, lm.embed(ids) + 50 * noise(lm, len(ids), 2), ids)))
+    assert {row["status"] for row in table.rows} <= {"off-vocabulary", "unclear", "word-like"}
+    assert "off-vocabulary" in {row["status"] for row in table.rows}
+
+
+def test_the_header_is_named_and_not_counted(lm):
+    ids = lm.encode(TEXT)
+    table = final(look("neighbours", lm, soft(lm, lm.embed(ids), ids, header=1)))
+    assert table.rows[0]["status"] == "header" and table.rows[0]["p_value"] is None
+    assert all(row["status"] == "unmoved" for row in table.rows[1:])
+
+
+def test_a_hidden_start_entry_is_still_the_start(lm):
+    ids = lm.encode("\n")
+    row = final(look("neighbours", lm, soft(lm, lm.embed(ids), ids))).rows[0]
+    assert row["status"] == "unmoved" and row["init_token"] == "\\n"
+
+
+def test_words_stay_within_what_may_be_said(lm):
+    ids = lm.encode(TEXT)
+    for vectors, start in ((lm.embed(ids), ids), (noise(lm, 5, 3), ())):
+        said = json.dumps(result_to_json(final(look("neighbours", lm, soft(lm, vectors, start))))).lower()
+        assert not [phrase for phrase in BANNED if phrase in said]
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_every_view_is_repeatable_and_survives_json(lm, name):
+    items = list(look(name, lm, subject_for(lm, name)))
+    assert all(isinstance(item, Progress) for item in items[:-1]) and not isinstance(items[-1], Progress)
+    text = json.dumps(result_to_json(items[-1]), allow_nan=False)
+    assert result_from_json(json.loads(text)) == items[-1] == final(look(name, lm, subject_for(lm, name)))
+
+
+@pytest.mark.parametrize("name", ["neighbours", "map"])
+def test_one_virtual_token(lm, name):
+    ids = lm.encode(" good")
+    assert final(look(name, lm, soft(lm, lm.embed(ids), ids))).note
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+@pytest.mark.parametrize("bad", [0.0, float("nan")])
+def test_damaged_vectors_are_named(lm, name, bad):
+    subject = subject_for(lm, name)
+    for tensor in subject.vectors.values():
+        tensor.select(-2, 2).fill_(bad)
+    with pytest.raises(ArtifactError, match="virtual token 3"):
+        final(look(name, lm, subject))
+
+
+def test_the_map_is_small_and_says_what_it_shows(lm):
+    ids = lm.encode(TEXT)
+    scatter = final(look("map", lm, soft(lm, lm.embed(ids), ids)))
+    roles = {cloud.role: cloud for cloud in scatter.clouds}
+    assert set(roles) == {"muted", "start", "learned"} and len(roles["muted"].x) <= 1000
+    assert len(scatter.arrows) == len(ids) and "%" in scatter.caption
+    assert roles["start"].x == roles["learned"].x
+    assert len(json.dumps(result_to_json(scatter))) < 150_000
+
+
+def test_a_prefix_beside_its_start(lm):
+    ids = lm.encode(TEXT)
+    vectors = prefix_of(lm, ids)
+    keys = vectors["prefix_keys"].clone()
+    vectors["prefix_keys"] *= 1.5
+    result = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids)))
+    assert "Nearest contexts of keys and values are not available yet." in result.note
+    curves = [line for part in parts(result) for line in getattr(part, "lines", ())]
+    rms = keys.pow(2).mean(dim=(1, 2, 3)).sqrt()
+    for wanted in (1.5 * rms, rms, 0.5 + 0 * rms):
+        assert any(line.y == pytest.approx(wanted.tolist(), abs=1e-3) for line in curves)
+
+
+def test_markup_in_the_vocabulary_stays_literal():
+    from steering.inspect.tokens import show
+
+    assert show("<script>alert(1)</script>") == "<script>alert(1)</script>"
+    assert show("\u202e") == "\\u202e"
+
+
+def test_importing_the_views_leaves_torch_out():
+    code = "import sys, steering.inspect; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
