@@ -15,27 +15,6 @@ WORDS = (
     "good", "bad", "film", "queue", "billing", "delivery", "label", "text", "message", "answer", "great", "awful", "the", "a", "is", "was",
     "not", "my", "card", "parcel",
 )  # fmt: skip
-    "good",
-    "bad",
-    "film",
-    "queue",
-    "billing",
-    "delivery",
-    "label",
-    "text",
-    "message",
-    "answer",
-    "great",
-    "awful",
-    "the",
-    "a",
-    "is",
-    "was",
-    "not",
-    "my",
-    "card",
-    "parcel",
-]
 
 
 @cache

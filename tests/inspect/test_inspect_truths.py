@@ -144,9 +144,12 @@ def test_a_prefix_beside_its_start(lm):
         assert any(line.y == pytest.approx(wanted.tolist(), abs=1e-3) for line in curves)
 
 
-def test_markup_in_the_vocabulary_stays_literal():
+def test_markup_in_the_vocabulary_stays_literal(lm):
     from steering.inspect.tokens import show
 
+    ids = lm.encode("<&>")
+    table = final(look("neighbours", lm, soft(lm, lm.embed(ids), ids)))
+    assert [row["nearest"][0]["token"] for row in table.rows] == ["<", "&", ">"]
     assert show("<script>alert(1)</script>") == "<script>alert(1)</script>"
     assert show("\u202e") == "\\u202e"
 
