@@ -72,6 +72,8 @@ class View(Protocol):
     def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
         """Work in slices of less than about a second; the last item is the result.
 
+        Between slices the driver may train: nothing global (``torch.no_grad``, a seed) may be held across a ``yield``.
+
         Raises:
             ArtifactError: the vectors are damaged or belong to another model.
         """

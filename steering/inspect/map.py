@@ -31,29 +31,26 @@ class Map:
         return missing(self.needs, vectors)
 
     def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
-        import torch
-
         from steering.inspect.checks import soft_prompt
         from steering.inspect.plane import plane
         from steering.inspect.vocabulary import vocabulary
 
-        with torch.no_grad():
-            vectors, start = soft_prompt(lm, subject)
-            vocab = yield from vocabulary(lm)
-            fitted = yield from plane(lm, vocab)
-            moving = slice(min(subject.header, vectors.shape[0]), None)
-            sample = vocab.ids[:: -(-len(vocab) // BACKGROUND)].tolist()
-            labels = [f"v{i + 1}" for i in range(vectors.shape[0])][moving]
-            clouds = [_cloud("vocabulary", "muted", fitted, lm.embed(sample) - vocab.mean, [vocab.show(i) for i in sample])]
-            arrows: tuple[tuple[float, ...], ...] = ()
-            if start is not None:
-                words = [vocab.show(i) for i in subject.start_ids][moving]
-                labels = [f"{label}, started from {word}" for label, word in zip(labels, words, strict=True)]
-                clouds.append(_cloud("start", "start", fitted, start[moving] - vocab.mean, words))
-            clouds.append(_cloud("learned", "learned", fitted, vectors[moving] - vocab.mean, labels))
-            if start is not None:
-                before, after = clouds[-2:]
-                arrows = tuple(zip(before.x, before.y, after.x, after.y, strict=True))
+        vectors, start = soft_prompt(lm, subject)
+        vocab = yield from vocabulary(lm)
+        fitted = yield from plane(lm, vocab)
+        moving = slice(min(subject.header, vectors.shape[0]), None)
+        sample = vocab.ids[:: -(-len(vocab) // BACKGROUND)].tolist()
+        labels = [f"v{i + 1}" for i in range(vectors.shape[0])][moving]
+        clouds = [_cloud("vocabulary", "muted", fitted, lm.embed(sample) - vocab.mean, [vocab.show(i) for i in sample])]
+        arrows: tuple[tuple[float, ...], ...] = ()
+        if start is not None:
+            words = [vocab.show(i) for i in subject.start_ids][moving]
+            labels = [f"{label}, started from {word}" for label, word in zip(labels, words, strict=True)]
+            clouds.append(_cloud("start", "start", fitted, start[moving] - vocab.mean, words))
+        clouds.append(_cloud("learned", "learned", fitted, vectors[moving] - vocab.mean, labels))
+        if start is not None:
+            before, after = clouds[-2:]
+            arrows = tuple(zip(before.x, before.y, after.x, after.y, strict=True))
         yield _scatter(self.title, tuple(clouds), arrows, fitted.shown)
 
 

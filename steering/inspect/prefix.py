@@ -34,18 +34,17 @@ class Prefix:
         from steering.inspect.checks import prefix, start_ids
         from steering.lm.root import Root
 
-        with torch.no_grad():
-            now = dict(zip(("keys", "values"), prefix(lm, subject), strict=True))
-            length = now["keys"].shape[2]
-            fixed = min(subject.header, length)
-            ids = start_ids(lm, subject, length)
-            start = None
-            if ids:
-                yield Progress(done=0, total=1, message="running the start through the model")
-                kv = lm.to_kv(Root(embeds=lm.embed(ids))).kv
-                assert kv is not None
-                start = {name: torch.stack(list(part)).float() for name, part in zip(now, zip(*kv, strict=True), strict=True)}
-            yield _result(self.title, {n: t[:, :, fixed:] for n, t in now.items()}, start and {n: t[:, :, fixed:] for n, t in start.items()}, fixed)
+        now = dict(zip(("keys", "values"), prefix(lm, subject), strict=True))
+        length = now["keys"].shape[2]
+        fixed = min(subject.header, length)
+        ids = start_ids(lm, subject, length)
+        start = None
+        if ids:
+            yield Progress(done=0, total=1, message="running the start through the model")
+            kv = lm.to_kv(Root(embeds=lm.embed(ids))).kv
+            assert kv is not None
+            start = {name: torch.stack(list(part)).float() for name, part in zip(now, zip(*kv, strict=True), strict=True)}
+        yield _result(self.title, {n: t[:, :, fixed:] for n, t in now.items()}, start and {n: t[:, :, fixed:] for n, t in start.items()}, fixed)
 
 
 def _result(title: str, now: "dict[str, Tensor]", start: "dict[str, Tensor] | None", fixed: int) -> Stack:

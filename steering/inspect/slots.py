@@ -44,24 +44,23 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
     Raises:
         ArtifactError: damaged vectors, or those of another model.
     """
-    with torch.no_grad():
-        vectors, start = soft_prompt(lm, subject)
-        vocab = yield from vocabulary(lm)
-        fixed = min(subject.header, vectors.shape[0])
-        starts = subject.start_ids
-        moved = None if start is None else vectors - start
-        seen = chance.leans(vocab, vocab.directions(vectors))
-        steps = [] if moved is None else chance.leans(vocab, torch.nn.functional.normalize(moved, dim=1))
-        null = yield from chance.null(lm, vocab, chance.draws(vectors.shape[0]), seen + steps)
-        real_word = yield from nearest.real_word(lm, vocab)
-        found = yield from _candidates(lm, vocab, vectors, starts)
-        hubs = yield from nearest.hubs(lm, vocab, [i for items in found for i, _ in items])
-        chances = [null.p_value(lean, items[0][1]) for lean, items in zip(seen, found, strict=True)]
-        adjusted = [None] * fixed + chance.holm(chances[fixed:])
-        drift = ((vectors - start).norm(dim=1) / start.norm(dim=1).clamp_min(1e-12)).tolist() if start is not None else [None] * len(found)
-        added = yield from _added(lm, vocab, null, moved, [i for i in range(fixed, len(drift)) if (drift[i] or 0.0) > STILL])
-        agreed = yield from _distance_agrees(lm, vocab, vectors, [items[0][0] for items in found])
-        norms = vectors.norm(dim=1).tolist()
+    vectors, start = soft_prompt(lm, subject)
+    vocab = yield from vocabulary(lm)
+    fixed = min(subject.header, vectors.shape[0])
+    starts = subject.start_ids
+    moved = None if start is None else vectors - start
+    seen = chance.leans(vocab, vocab.directions(vectors))
+    steps = [] if moved is None else chance.leans(vocab, torch.nn.functional.normalize(moved, dim=1))
+    null = yield from chance.null(lm, vocab, chance.draws(vectors.shape[0]), seen + steps)
+    real_word = yield from nearest.real_word(lm, vocab)
+    found = yield from _candidates(lm, vocab, vectors, starts)
+    hubs = yield from nearest.hubs(lm, vocab, [i for items in found for i, _ in items])
+    chances = [null.p_value(lean, items[0][1]) for lean, items in zip(seen, found, strict=True)]
+    adjusted = [None] * fixed + chance.holm(chances[fixed:])
+    drift = ((vectors - start).norm(dim=1) / start.norm(dim=1).clamp_min(1e-12)).tolist() if start is not None else [None] * len(found)
+    added = yield from _added(lm, vocab, null, moved, [i for i in range(fixed, len(drift)) if (drift[i] or 0.0) > STILL])
+    agreed = yield from _distance_agrees(lm, vocab, vectors, [items[0][0] for items in found])
+    norms = vectors.norm(dim=1).tolist()
     slots = []
     for i, items in enumerate(found):
         neighbours = _neighbours(vocab, items, hubs)

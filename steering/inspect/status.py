@@ -95,7 +95,9 @@ def _where(counts: Counter[Status], total: int) -> str:
     at_start = counts["unmoved"] + counts["shifted"]
     if at_start == total:
         who = (
-            f"All {total} vectors still lie nearest to the word they started from" if total > 1 else "The vector still lies nearest to its start word"
+            f"All {total} vectors still lie nearest to the word they started from"
+            if total > 1
+            else "The vector still lies nearest to the word it started from"
         )
         return f"{who}: a list of words restates your starting text."
     if counts["off-vocabulary"] == total:

@@ -97,22 +97,24 @@ def chunks(branches: Sequence[Branch], budget: int) -> Iterator[range]:
 
 def score_labels(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
     """Label log-probabilities of many inputs, a slice at a time: (which inputs, [n, K] fp32 on the CPU). The root is computed once."""
-    branches = [labels.branch(ids) for ids in inputs]
-    with torch.no_grad():
-        shared = lm.to_kv(root)
-        for part in chunks(branches, lm.tokens_per_slice):
-            logits = lm.logits([Tree(shared, tuple(branches[i] for i in part))])
-            yield part, labels.log_probs(logits).cpu()
+    for part, logits in _slices(lm, root, [labels.branch(ids) for ids in inputs]):
+        yield part, labels.log_probs(logits).cpu()
 
 
 def score_targets(lm: FrozenLM, root: Root, targets: Sequence[Target]) -> Iterator[tuple[range, Tensor]]:
     """Mean negative log-likelihood of a target token, [n] fp32 on the CPU, a slice at a time."""
-    branches = [t.branch() for t in targets]
+    for part, logits in _slices(lm, root, [t.branch() for t in targets]):
+        yield part, target_nll(logits, [targets[i] for i in part]).cpu()
+
+
+def _slices(lm: FrozenLM, root: Root, branches: Sequence[Branch]) -> Iterator[tuple[range, Tensor]]:
+    """Graded logits of every chunk without gradient. Nothing is yielded inside ``no_grad``: the mode would leak into whatever runs between."""
     with torch.no_grad():
         shared = lm.to_kv(root)
-        for part in chunks(branches, lm.tokens_per_slice):
+    for part in chunks(branches, lm.tokens_per_slice):
+        with torch.no_grad():
             logits = lm.logits([Tree(shared, tuple(branches[i] for i in part))])
-            yield part, target_nll(logits, [targets[i] for i in part]).cpu()
+        yield part, logits
 
 
 def target_nll(logits: Tensor, targets: Sequence[Target]) -> Tensor:

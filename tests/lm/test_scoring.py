@@ -82,3 +82,11 @@ def test_tiny_tokenizer_round_trips():
     text = "Größe <|im_start|> \t 日本"
     ids = tiny.tokenizer()(text, add_special_tokens=False)["input_ids"]
     assert tiny.tokenizer().decode(ids) == text
+
+
+def test_gradient_mode_does_not_leak_between_slices(lm, monkeypatch):
+    monkeypatch.setattr(lm, "tokens_per_slice", 1)
+    root, inputs = lm.text_root("the film"), [(10, 11), (12, 13)]
+    for slices in (score_labels(lm, root, inputs, Labels(((5,), (6,)))), score_targets(lm, root, [Target(i, (5, 6)) for i in inputs])):
+        next(slices)
+        assert torch.is_grad_enabled()
