@@ -82,7 +82,7 @@ class Listed:
 
 def safe_name(text: str) -> str:
     """A file name made of ``text``: lower-case letters, digits, dots, dashes. Never empty, never a path."""
-    cleaned = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:80]
+    cleaned = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:80].rstrip("-._")
     return cleaned or "prompt"
 
 
@@ -104,7 +104,8 @@ def write(folder: Path, artifact: Artifact) -> Path:
     """
     assert _NAME.fullmatch(artifact.card.name), f"{artifact.card.name!r} is no safe name"
     path = folder / (artifact.card.name + SUFFIX)
-    content = save(artifact.tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
+    content = save(tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
 
     def fill(temporary: Path) -> None:
         temporary.write_bytes(content)

@@ -1,8 +1,10 @@
 """Parsing, and the one place where results are printed and errors become exit codes."""
 
 import argparse
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,11 +20,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     raw = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
     try:
+        code = _run(raw)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away; Python must not find out again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(raw: list[str]) -> int:
+    try:
+        _require_text(raw)
         args = _parser().parse_args(raw)
         result = args.act(args)
-    except _Usage as error:
-        return _report(error, "--json" in raw)
     except SteeringError as error:
         return _report(error, "--json" in raw)
     except verbs.Interrupted as stop:
@@ -31,27 +45,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
-    except BrokenPipeError:  # the reader of our output went away
-        return 0
     if result is not None:
         _print(result, args.json)
     return 0
 
 
-class _Usage(InputError):
-    """The command itself is wrong."""
+def _require_text(words: list[str]) -> None:
+    """Bytes that are not UTF-8 reach Python as half characters, which neither JSON nor the store can hold."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word):
+            raise InputError(f"{word!a} is not UTF-8 text.", "Use a terminal with UTF-8, or avoid the character.")
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse, but errors are exceptions of ours: usage problems too are reported as JSON."""
 
     def error(self, message: str) -> Any:
-        raise _Usage(message, f"See {self.prog} --help.")
+        raise InputError(message, f"See {self.prog} --help.")
 
 
 def _report(error: SteeringError, as_json: bool) -> int:
     if as_json:
-        sys.stdout.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
+        _print({"error": error.as_dict()}, as_json)
     else:
         sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
     return 2 if isinstance(error, InputError) else 1
@@ -59,7 +74,8 @@ def _report(error: SteeringError, as_json: bool) -> int:
 
 def _print(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, default=str) + "\n")
+        utf8 = (sys.stdout.encoding or "").lower() == "utf-8"
+        sys.stdout.write(json.dumps(result, ensure_ascii=not utf8, default=str) + "\n")
     else:
         from steering.cli.text import plain
 

@@ -108,7 +108,7 @@ def run_result(view: RunView) -> dict[str, Any]:
         "file_bytes": view.artifact.get("file_bytes", 0),
         "steps": view.run.step,
         "best_step": view.artifact.get("best_step", best.get("step", 0)),
-        "seconds": round((view.run.finished or 0.0) - (view.run.started or 0.0), 2),
+        "seconds": round(view.run.finished - view.run.started, 2) if view.run.started and view.run.finished else 0.0,
         "validation": {"accuracy": best.get("accuracy"), "nll": best.get("nll")},
         "comparison": comparison,
         "verdict": verdict,
@@ -166,7 +166,10 @@ def _words(text: str) -> dict[str, str]:
 def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Upload | None) -> tuple[TaskSpec, str]:
     """The task that all contestants are given: a saved prompt's own where there is one, else guessed from the file."""
     from steering import artifact
+    from steering.engine.contestants import parse
 
+    for spec in args.contestant:
+        parse(spec)  # a slip of the pen is refused before a model is loaded
     cards = [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in args.contestant if spec.startswith("saved:")]
     if len({card.fingerprint for card in cards}) > 1:
         raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")

@@ -1,0 +1,203 @@
+"""The page: header, stations, and the wires between controls and handlers. ``build(studio).launch(...)``."""
+
+import logging
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from steering.errors import SteeringError
+from steering.studio import Studio
+from steering.ui import data, live, runs, saved, text, train, vectors, verdict, widgets
+
+logger = logging.getLogger(__name__)
+
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+POLL = QUIET | {"queue": False, "concurrency_limit": None}
+TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
+TO_ADDRESS = (
+    "(v) => {{ const u = new URL(location); v ? u.searchParams.set('{0}', v) : u.searchParams.delete('{0}'); history.replaceState({{}}, '', u); }}"
+)
+LIVE_LINE = '<div class="visually-hidden" role="status" aria-live="polite">${value}</div>'
+
+
+def guarded(handler: Callable[..., Any], count: int, at: int = 0) -> Callable[..., Any]:
+    """``handler`` with its errors as a notice in output ``at``; the other outputs stay as they are. Nobody sees a traceback."""
+
+    def handle(*given: Any) -> Any:
+        try:
+            return handler(*given)
+        except Exception as error:
+            if not isinstance(error, SteeringError):
+                logger.exception("a handler of the page failed")
+            notice = text.problem(error)
+            return notice if count == 1 else [notice if i == at else gr.skip() for i in range(count)]
+
+    return handle
+
+
+def build(studio: Studio) -> Any:
+    """The whole page over one studio."""
+    demo = gr.Blocks(title="Prompt Steering Studio", delete_cache=(3600, 86400))
+    with demo:
+        ui = _draw(studio)
+        _wire_data(studio, ui)
+        _wire_train(studio, ui)
+        _wire_verdict(studio, ui)
+        _wire_vectors(studio, ui)
+        _wire_saved(studio, ui)
+        _wire_page(studio, ui, demo)
+    demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    return demo
+
+
+def _draw(studio: Studio) -> SimpleNamespace:
+    """Header, hidden values, stations."""
+    ui = SimpleNamespace(tab={})
+    with gr.Row(elem_id="page-head"):
+        gr.HTML("<h1>Prompt Steering Studio</h1>")
+        ui.engine = gr.HTML(train.engine_line({}), elem_id="engine")
+        ui.toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="theme-toggle")
+    ui.live = gr.HTML("", html_template=LIVE_LINE, elem_id="live-status")
+    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name"):
+        setattr(ui, name, widgets.hidden(f"value-{name}"))
+    ui.station = widgets.hidden("value-station", "data")
+    ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
+    ui.timer = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 1.0)
+    draws: dict[str, Callable[[], SimpleNamespace]] = {
+        "data": lambda: data.draw(studio),
+        "train": train.draw,
+        "verdict": verdict.draw,
+        "vectors": vectors.draw,
+        "saved": saved.draw,
+        "runs": runs.draw,
+    }
+    with gr.Tabs(elem_id="stations") as ui.tabs:
+        for name, title in TITLES.items():
+            with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
+                setattr(ui, name, draws[name]())
+    ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
+    ui.vectors.request, ui.saved.name = ui.look, ui.name
+    return ui
+
+
+def _go(station: str) -> list[Any]:
+    """Station and tabs, for going there."""
+    return [station, gr.Tabs(selected=station)]
+
+
+def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
+    own, filled = ui.data, data.outputs(ui.data)
+    for name, tile in own.tiles.items():
+        starts = guarded(lambda name=name: ["", studio.start_sample(name), *_go("train")], 4)
+        begun = tile.click(starts, None, [own.error, ui.run, ui.station, ui.tabs], api_visibility="private")
+        begun.success(guarded(lambda name=name: data.load_sample(studio, name), 16), None, filled, **QUIET)
+    own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
+    own.file.upload(guarded(lambda path: data.load_file(studio, path), 16), own.file, filled, api_visibility="private")
+    again = guarded(lambda path, *roles: data.load_file(studio, path, *roles), 16)
+    gr.on(
+        [own.text_column.input, own.label_column.input, own.kind.input],
+        again,
+        [own.file, own.text_column, own.label_column, own.kind],
+        filled,
+        **QUIET,
+    )
+    shown = guarded(lambda *given: data.preview(studio, *given), 1)
+    gr.on(
+        [own.prompt.change, own.template.change, own.words.input],
+        shown,
+        [ui.dataset, ui.task, own.prompt, own.template, own.words],
+        own.reads,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    own.go.click(lambda: _go("train"), None, [ui.station, ui.tabs], **QUIET)
+
+
+def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.train
+    given = [ui.dataset, ui.task, ui.data.prompt, ui.data.template, ui.data.words, own.method, own.name, own.model, *own.knobs]
+    own.method.change(train.visible_options, own.method, list(own.columns.values()), **QUIET)
+
+    def preview(*values: Any) -> list[Any]:
+        if not values[0]:
+            return [gr.skip()] * 3
+        found = guarded(lambda: train.preview(studio, *values), 3)()
+        return found if found[0] == "" else [found[0], gr.skip(), gr.Button(value="Mend the problem above", interactive=False)]
+
+    changes = [own.method.change, ui.station.change, ui.dataset.change, own.name.blur, own.model.blur, *(knob.change for knob in own.knobs)]
+    gr.on(changes, preview, given, [own.error, own.preview, own.start], trigger_mode="always_last", **QUIET)
+    start = guarded(lambda *values: ["", studio.start(train.plan(studio, *values))], 2)
+    own.start.click(start, given, [own.error, ui.run], api_visibility="private")
+    own.stop.click(guarded(lambda run: train.stop(studio, run), 1), ui.run, own.error, **QUIET)
+    own.resume.click(guarded(lambda run: train.resume(studio, run), 1), ui.run, own.error, **QUIET)
+    own.verdict.click(lambda: _go("verdict"), None, [ui.station, ui.tabs], **QUIET)
+
+
+def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.verdict
+    own.filter.input(guarded(lambda run, wanted: verdict.filtered(studio, run, wanted), 1), [ui.run, own.filter], own.rows, **QUIET)
+    asks = guarded(lambda run, typed: verdict.ask(studio, run, typed), 2, 1)
+    gr.on([own.ask.click, own.ask_text.submit], asks, [ui.run, own.ask_text], [ui.play, own.answers], **QUIET)
+
+
+def _wire_vectors(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.vectors
+    shows = guarded(lambda name, view: vectors.show(studio, name, view), live.VIEW_PARTS, 1)
+    fits = guarded(lambda name: [vectors.fitting(studio, name), ""], 2, 1)
+    chosen = own.prompt.change(fits, own.prompt, [own.view, own.note], **QUIET)
+    chosen.then(shows, [own.prompt, own.view], vectors.outputs(own), **QUIET)
+    own.view.input(shows, [own.prompt, own.view], vectors.outputs(own), **QUIET)
+
+
+def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
+    own, filled = ui.saved, saved.outputs(ui.saved)
+
+    def choose(event: gr.EventData) -> Any:
+        return guarded(lambda: saved.choose(studio, str(event.id)), len(filled), 1)()
+
+    own.cards.pick(choose, None, filled, **QUIET)
+    uses = guarded(lambda name, typed: saved.use(studio, name, typed), 2, 1)
+    gr.on([own.use.click, own.typed.submit], uses, [ui.name, own.typed], [ui.use, own.answers], **QUIET)
+    own.delete.click(saved.ask_delete, ui.name, [own.confirm, own.sure], **QUIET)
+    own.no.click(lambda: gr.Row(visible=False), None, own.confirm, **QUIET)
+    deletes = guarded(lambda name: saved.delete(studio, name), 5)
+    own.yes.click(deletes, ui.name, [own.error, own.cards, own.panel, ui.name, own.confirm], **QUIET)
+    looks = guarded(lambda name: [*_go("vectors"), vectors.choices(studio, name)], 3, 2)
+    own.look.click(looks, ui.name, [ui.station, ui.tabs, ui.vectors.prompt], **QUIET)
+
+
+def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
+    for name, tab in ui.tab.items():
+        tab.select(None, None, ui.station, js=f"() => '{name}'", **QUIET)
+    ui.station.change(None, ui.station, None, js=TO_ADDRESS.format("station"), **QUIET)
+    ui.run.change(None, ui.run, None, js=TO_ADDRESS.format("run"), **QUIET)
+    ui.run.change(lambda run: run, ui.run, ui.kept, **POLL)
+    ui.toggle.click(None, None, None, js="() => { document.body.classList.toggle('dark'); }", **QUIET)
+    enters = lambda station, run: live.enter(studio, station, run)  # noqa: E731
+    ui.station.change(enters, [ui.station, ui.run], [ui.saved.cards, ui.runs.cards, ui.vectors.prompt], **POLL)
+
+    def open_run(event: gr.EventData) -> list[Any]:
+        found = live.find(studio, str(event.id))
+        if found is None:
+            return [gr.skip()] * 3
+        return [found.id, *_go("verdict" if found.state == "done" else "train")]
+
+    restore = guarded(lambda run: data.restore(studio, run), 16)
+    opened = ui.runs.cards.pick(open_run, None, [ui.run, ui.station, ui.tabs], **QUIET)
+    opened.then(restore, ui.run, data.outputs(ui.data), **QUIET)
+
+    def arrive(kept: Any, request: gr.Request) -> list[Any]:
+        return live.arrive(studio, dict(request.query_params), kept)
+
+    asked = [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look, ui.vectors.prompt, ui.vectors.view]
+    train_parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
+    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *train_parts, *verdict.outputs(ui.verdict), ui.tabs, ui.station]
+    drawn += [ui.play, ui.verdict.answers, ui.use, ui.saved.answers, *vectors.outputs(ui.vectors)]
+    ticks = guarded(lambda *given: live.tick(studio, *given), len(drawn), 4)
+    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(ticks, asked, drawn, **POLL).then(
+        restore, ui.run, data.outputs(ui.data), **QUIET
+    )
+    ui.timer.tick(ticks, asked, drawn, **POLL)

@@ -1,0 +1,114 @@
+"""What the page's one timer asks: has anything changed, and what is to be drawn again. Nothing is kept here; ``seen`` travels with the browser."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from steering.errors import NotFoundError
+from steering.store import Run
+from steering.studio import Studio
+from steering.ui import runs, saved, text, train, vectors, verdict
+
+STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
+TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 5, 5, 2 + 2 * vectors.SLOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the browser has already drawn."""
+
+    run: str = ""
+    state: str = ""
+    engine: str = ""
+    runs: str = ""
+
+    @classmethod
+    def of(cls, written: str) -> "Seen":
+        """From the browser's text; anything odd counts as nothing seen."""
+        try:
+            value = json.loads(written)
+            return cls(**{name: str(value[name]) for name in cls.__slots__})
+        except (ValueError, TypeError, KeyError):
+            return cls()
+
+    def written(self) -> str:
+        """For the browser to keep."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+
+
+def find(studio: Studio, run: str) -> Run | None:
+    """A run by an id that came from outside."""
+    try:
+        return studio.store.run(run) if run else None
+    except NotFoundError:
+        return None
+
+
+def now(studio: Studio, run: Run | None, station: str) -> Seen:
+    """What there is to see, as cheap as it can be told."""
+    engine = studio.store.engine()
+    mark = f"{run.id}:{run.version}:{_place(studio, run)}" if run else ""
+    listed = runs.fingerprint(studio) if station == "runs" else ""
+    return Seen(run=mark, state=run.state if run else "", engine=train.engine_line(engine), runs=listed)
+
+
+def _place(studio: Studio, run: Run) -> int:
+    if run.state != "queued":
+        return 0
+    return [waiting.id for waiting in studio.store.runs(("queued",))].index(run.id) + 1 if find(studio, run.id) else 0
+
+
+def tick(studio: Studio, run_id: str, written: str, station: str, play: str, use: str, look: str, prompt: Any, view: Any) -> list[Any]:
+    """Everything that may change without a click, in the order of :func:`outputs`; skipped where nothing did."""
+    run = find(studio, run_id)
+    before, after = Seen.of(written), now(studio, run, station)
+    drawn: list[Any] = [gr.skip() if before == after else after.written()]
+    drawn.append(gr.skip() if before.engine == after.engine else after.engine)
+    drawn.append(runs.cards(studio) if before.runs != after.runs and station == "runs" else gr.skip())
+    drawn += _run(studio, run, before, after, station)
+    drawn += _answer(studio, play)
+    drawn += _answer(studio, use)
+    polled = vectors.poll(studio, look, prompt, view) if look else None
+    return drawn + (polled or [gr.skip()] * VIEW_PARTS)
+
+
+def _run(studio: Studio, run: Run | None, before: Seen, after: Seen, station: str) -> list[Any]:
+    """Status line, Train, Verdict, and the jump to the verdict: once, when a run that was seen at work is done."""
+    if run is None or before.run == after.run:
+        return [gr.skip()] * (1 + TRAIN_PARTS + VERDICT_PARTS + 2)
+    found = studio.run(run.id)
+    same, started = before.run.partition(":")[0] == run.id, before.state
+    judged = verdict.show(found) if not same or started != run.state or found.comparison else [gr.skip()] * VERDICT_PARTS
+    jump = same and started in ("queued", "running") and run.state == "done" and station == "train" and found.comparison
+    moved = [gr.Tabs(selected="verdict"), "verdict"] if jump else [gr.skip(), gr.skip()]
+    said = f"{text.safe(run.name)}: {text.safe(train.sentence(found))}"
+    return [said, *train.show(found), *judged, *moved]
+
+
+def _answer(studio: Studio, request: str) -> list[Any]:
+    if not request:
+        return [gr.skip(), gr.skip()]
+    shown, over = verdict.answers(studio, request)
+    return ["" if over else gr.skip(), shown]
+
+
+def arrive(studio: Studio, params: dict[str, str], kept: Any) -> list[Any]:
+    """A page was opened: run and station out of its address, else the run this browser saw last. Run id, station, tabs."""
+    wanted = params.get("run") or (kept if isinstance(kept, str) else "")
+    run = find(studio, wanted)
+    station = params.get("station", "")
+    station = station if station in STATIONS else "data"
+    return [run.id if run else "", station, gr.Tabs(selected=station)]
+
+
+def enter(studio: Studio, station: str, run_id: str) -> list[Any]:
+    """A station was opened: the lists that it shows, fresh. Saved cards, runs cards, saved prompts of the vectors."""
+    run = find(studio, run_id)
+    made = studio.store.events(run.id, ("artifact",)) if run and station == "vectors" else []
+    return [
+        saved.cards(studio) if station == "saved" else gr.skip(),
+        runs.cards(studio) if station == "runs" else gr.skip(),
+        vectors.choices(studio, str(made[-1].data["name"]) if made else "") if station == "vectors" else gr.skip(),
+    ]

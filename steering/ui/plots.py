@@ -1,0 +1,219 @@
+"""Numbers to Plotly JSON. Pure: no gradio, no plotly, no colours of a theme (the page's script adds those). Text is escaped for Plotly's own tags."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from steering.inspect.results import Bars, Heatmap, Lines, Part, Scatter
+
+LEARNED, MUTED, START, ACCENT = "#6366f1", "#94a3b8", "#7c8aa0", "#d97706"
+ROLES = {"muted": MUTED, "start": START, "learned": LEARNED, "accent": ACCENT}
+SYMBOLS = {"muted": "circle", "start": "diamond-open", "learned": "circle", "accent": "square"}
+MOST_POINTS = 1200
+
+
+def plain(text: object) -> str:
+    """Text that Plotly shows literally."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def figure(data: list[dict[str, Any]], *, height: int = 320, **layout: Any) -> str:
+    """A figure as JSON."""
+    base: dict[str, Any] = {"margin": {"l": 56, "r": 16, "t": 16, "b": 44}, "height": height, "hovermode": "closest", "showlegend": False}
+    return json.dumps({"data": data, "layout": base | layout}, ensure_ascii=False, allow_nan=False)
+
+
+def smoothed(values: Sequence[float], share: float = 0.85) -> list[float]:
+    """Exponential moving average, corrected for its start."""
+    found, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = share * total + (1 - share) * value, share * weight + (1 - share)
+        found.append(total / weight)
+    return found
+
+
+def training(steps: Sequence[dict[str, Any]], looks: Sequence[dict[str, Any]], total: int) -> str:
+    """Training loss raw and smoothed, validation loss with the level of step 0 and the best step; below it validation accuracy."""
+    thin = max(1, len(steps) // MOST_POINTS)
+    x, raw = [s["step"] for s in steps][::thin], [s["loss"] for s in steps]
+    vx, nll = [v["step"] for v in looks], [v["nll"] for v in looks]
+    shares = [v.get("accuracy") for v in looks]
+    two = any(share is not None for share in shares)
+    data = [
+        _line("training loss, each step", x, raw[::thin], MUTED, width=1, opacity=0.55),
+        _line("training loss, smoothed", x, smoothed(raw)[::thin], START),
+        _line("validation loss", vx, nll, LEARNED, mode="lines+markers"),
+    ]
+    if nll:
+        data.append(_line("your prompt (step 0)", [0, total], [nll[0], nll[0]], ACCENT, dash="dash", width=1.5))
+        best = min(range(len(nll)), key=nll.__getitem__)
+        star = {"size": 13, "color": LEARNED, "symbol": "star"}
+        data.append(
+            {"type": "scatter", "mode": "markers", "name": f"best so far: step {vx[best]}", "x": [vx[best]], "y": [nll[best]], "marker": star}
+        )
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": "step"}, "range": [0, total]},
+        "yaxis": {"title": {"text": "loss"}, "domain": [0.42, 1] if two else [0, 1], "rangemode": "tozero"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "margin": {"l": 56, "r": 16, "t": 70, "b": 44},
+    }
+    if two:
+        data.append(_line("validation accuracy", vx, shares, LEARNED, mode="lines+markers", yaxis="y2", showlegend=False))
+        if shares[0] is not None:
+            data.append(_line("your prompt's accuracy", [0, total], [shares[0]] * 2, ACCENT, dash="dash", width=1.5, yaxis="y2", showlegend=False))
+        layout["xaxis"]["anchor"] = "y2"
+        layout["yaxis2"] = {"title": {"text": "accuracy"}, "domain": [0, 0.3], "tickformat": ".0%", "anchor": "x"}
+    return figure(data, height=430, **layout)
+
+
+def _line(
+    name: str, x: Sequence[Any], y: Sequence[Any], color: str, *, mode: str = "lines", width: float = 2, dash: str = "", **more: Any
+) -> dict[str, Any]:
+    line = {"color": color, "width": width} | ({"dash": dash} if dash else {})
+    return {"type": "scatter", "mode": mode, "name": plain(name), "x": list(x), "y": list(y), "line": line, **more}
+
+
+def dots(
+    names: Sequence[str], values: Sequence[float], intervals: Sequence[Sequence[float] | None], *, learned: int, title: str, percent: bool
+) -> str:
+    """A dot with its interval for every contestant on one axis; the learned one is filled, the others are open."""
+    fill = [LEARNED if i == learned else START for i in range(len(names))]
+    shape = ["circle" if i == learned else "circle-open" for i in range(len(names))]
+    above = [(span[1] - value) if span else 0 for value, span in zip(values, intervals, strict=True)]
+    below = [(value - span[0]) if span else 0 for value, span in zip(values, intervals, strict=True)]
+    data = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": list(values),
+        "y": [plain(name) for name in names],
+        "marker": {"size": 13, "color": fill, "symbol": shape, "line": {"width": 2.5, "color": fill}},
+        "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 2, "width": 6},
+        "hovertemplate": "%{y}: %{x:.1%}<extra></extra>" if percent else "%{y}: %{x:.1f}<extra></extra>",
+    }
+    xaxis: dict[str, Any] = {"title": {"text": title}, "tickformat": ".0%", "range": [-0.02, 1.02]} if percent else {"title": {"text": title}}
+    yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
+    return figure([data], height=110 + 42 * len(names), xaxis=xaxis, yaxis=yaxis)
+
+
+def classes(counts: dict[str, int]) -> str:
+    """How many rows each class has, at most the thirty largest."""
+    top = sorted(counts.items(), key=lambda item: -item[1])[:30]
+    names, values = [plain(name)[:40] for name, _ in top], [value for _, value in top]
+    data = {"type": "bar", "orientation": "h", "y": names, "x": values, "text": values, "textposition": "auto", "marker": {"color": LEARNED}}
+    yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
+    return figure([data], height=90 + 26 * len(top), xaxis={"title": {"text": "rows"}}, yaxis=yaxis)
+
+
+def part(value: Part) -> str | None:
+    """An inspection result as a figure; None for what is drawn as a table or as text."""
+    if isinstance(value, Scatter):
+        return scatter(value)
+    if isinstance(value, Lines):
+        return lines(value)
+    if isinstance(value, Heatmap):
+        return heatmap(value)
+    if isinstance(value, Bars):
+        return bars(value)
+    return None
+
+
+def scatter(value: Scatter) -> str:
+    """Clouds of points and arrows."""
+    data = []
+    for cloud in value.clouds:
+        few = len(cloud.x) <= 40 and cloud.role != "muted"
+        top = max(cloud.size, default=0) or 1
+        sizes = [7 + 12 * s / top for s in cloud.size] if cloud.size else 8
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text" if few else "markers",
+                "name": plain(cloud.name),
+                "x": list(cloud.x),
+                "y": list(cloud.y),
+                "text": [plain(label) for label in cloud.labels],
+                "textposition": "top center",
+                "marker": {
+                    "size": sizes,
+                    "color": ROLES[cloud.role],
+                    "symbol": SYMBOLS[cloud.role],
+                    "opacity": 0.35 if cloud.role == "muted" else 0.95,
+                },
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        )
+    arrows = [
+        {"x": a[2], "y": a[3], "ax": a[0], "ay": a[1], "xref": "x", "yref": "y", "axref": "x", "ayref": "y", "showarrow": True, "arrowhead": 2}
+        | {"arrowcolor": LEARNED, "arrowwidth": 1.2, "text": ""}
+        for a in value.arrows
+    ]
+    axes = {"xaxis": {"title": {"text": plain(value.x_title)}}, "yaxis": {"title": {"text": plain(value.y_title)}}}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return figure(data, height=460, annotations=arrows, showlegend=True, legend=legend, margin={"l": 56, "r": 16, "t": 70, "b": 44}, **axes)
+
+
+def lines(value: Lines) -> str:
+    """Curves with bands, and reference lines."""
+    data = []
+    for line in value.lines:
+        if line.low and line.high:
+            edge = {"type": "scatter", "mode": "lines", "x": list(line.x), "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+            data += [edge | {"y": list(line.low)}, edge | {"y": list(line.high), "fill": "tonexty", "fillcolor": "rgba(148,163,184,0.25)"}]
+        dash = "dot" if line.role == "muted" else "dash" if line.role == "start" else ""
+        data.append(_line(line.name, line.x, line.y, ROLES[line.role], dash=dash))
+    shapes = [_mark(mark.value, "y") for mark in value.marks]
+    notes = [_mark_label(mark.label, mark.value, "y") for mark in value.marks]
+    axes = {"xaxis": {"title": {"text": plain(value.x_title)}}, "yaxis": {"title": {"text": plain(value.y_title)}}}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    margin = {"l": 56, "r": 16, "t": 70, "b": 44}
+    return figure(data, height=380, shapes=shapes, annotations=notes, showlegend=len(value.lines) > 1, legend=legend, margin=margin, **axes)
+
+
+def heatmap(value: Heatmap) -> str:
+    """A grid of numbers; two-sided where it has a centre."""
+    scale = "RdBu" if value.centre is not None else [[0, "rgba(99,102,241,0.04)"], [1, LEARNED]]
+    cells = {
+        "type": "heatmap",
+        "z": [list(row) for row in value.values],
+        "x": [plain(c) for c in value.columns],
+        "y": [plain(r) for r in value.rows],
+        "colorscale": scale,
+        "colorbar": {"title": {"text": plain(value.unit)}, "thickness": 12},
+    } | ({"zmid": value.centre} if value.centre is not None else {})
+    xaxis = {"title": {"text": plain(value.column_title)}, "type": "category", "automargin": True}
+    yaxis = {"title": {"text": plain(value.row_title)}, "type": "category", "automargin": True, "autorange": "reversed"}
+    return figure([cells], height=max(300, min(720, 120 + 18 * len(value.rows))), xaxis=xaxis, yaxis=yaxis)
+
+
+def bars(value: Bars) -> str:
+    """Bars with intervals on one axis, and reference lines."""
+    error: dict[str, Any] = {}
+    if any(b.low is not None and b.high is not None for b in value.bars):
+        above = [0 if b.high is None else b.high - b.value for b in value.bars]
+        below = [0 if b.low is None else b.value - b.low for b in value.bars]
+        error = {"error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED}}
+    data = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [b.value for b in value.bars],
+        "y": [f"{i + 1}. {plain(b.label)}" for i, b in enumerate(value.bars)],
+        "marker": {"color": [ROLES[b.role] for b in value.bars]},
+        "hovertext": [plain(b.detail) for b in value.bars],
+    } | error
+    shapes = [_mark(mark.value, "x") for mark in value.marks]
+    notes = [_mark_label(mark.label, mark.value, "x") for mark in value.marks]
+    yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
+    height = 110 + 24 * len(value.bars)
+    return figure([data], height=height, xaxis={"title": {"text": plain(value.unit)}}, yaxis=yaxis, shapes=shapes, annotations=notes)
+
+
+def _mark(value: float, axis: str) -> dict[str, Any]:
+    other = "y" if axis == "x" else "x"
+    line = {"color": ACCENT, "width": 1.5, "dash": "dash"}
+    return {"type": "line", f"{axis}0": value, f"{axis}1": value, f"{other}0": 0, f"{other}1": 1, f"{other}ref": "paper", "line": line}
+
+
+def _mark_label(label: str, value: float, axis: str) -> dict[str, Any]:
+    other = "y" if axis == "x" else "x"
+    return {axis: value, other: 1, f"{other}ref": "paper", "text": plain(label), "showarrow": False, "xanchor": "left", "yanchor": "bottom"}

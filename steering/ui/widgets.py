@@ -1,0 +1,59 @@
+"""Two components of our own, made of gr.HTML: a chart that keeps its zoom, and a list with buttons."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+DRAW = r"""
+const box = element.querySelector('.pl'); let bound = false;
+function draw() {
+  if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
+  box.style.display = 'block';
+  const dark = document.body.classList.contains('dark'), grid = dark ? '#3f3f5a' : '#e2e8f0';
+  const f = JSON.parse(props.value), ax = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
+  box.style.height = f.layout.height + 'px';
+  Object.assign(f.layout, {paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true, uirevision: 'keep',
+    font: {color: dark ? '#e2e8f0' : '#1e293b', family: getComputedStyle(element).fontFamily, size: 13}});
+  for (const k of ['xaxis', 'yaxis', 'yaxis2']) if (f.layout[k] || k !== 'yaxis2') f.layout[k] = Object.assign({}, ax, f.layout[k]);
+  Plotly.react(box, f.data, f.layout, {responsive: true, displaylogo: false, modeBarButtons: [['toImage', 'zoom2d', 'pan2d', 'resetScale2d']]});
+}
+draw(); watch('value', draw);
+new MutationObserver(draw).observe(document.body, {attributes: true, attributeFilter: ['class']});
+"""
+PICK = """
+element.addEventListener('click', e => { const b = e.target.closest('[data-pick]'); if (b) trigger('pick', {id: b.dataset.pick}); });
+"""
+
+
+@cache
+def plotly_script() -> Path:
+    """Plotly's own script out of the Python package, which is not imported for it."""
+    found = importlib.util.find_spec("plotly")
+    assert found is not None and found.origin is not None, "plotly is installed"
+    path = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    gr.set_static_paths([str(path)])
+    return path
+
+
+def chart(elem_id: str, alt: str) -> Any:
+    """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text."""
+    return gr.HTML(
+        None,
+        js_on_load=DRAW,
+        head=f'<script src="gradio_api/file={plotly_script()}"></script>',
+        html_template=f'<div class="pl" role="img" aria-label="{alt}" style="display:none"></div>',
+        elem_id=elem_id,
+    )
+
+
+def listing(elem_id: str, value: str = "") -> Any:
+    """Safe HTML with ``data-pick`` buttons; its ``pick`` event carries the button's value."""
+    return gr.HTML(value, js_on_load=PICK, elem_id=elem_id)
+
+
+def hidden(elem_id: str, value: str = "") -> Any:
+    """A value that lives in the browser and travels with events; never trusted."""
+    return gr.Textbox(value, visible="hidden", elem_id=elem_id, label=elem_id)

@@ -1,0 +1,99 @@
+"""Walks through the page as visitors take them. Run with the real engine process, in headless Chromium."""
+
+import re
+import time
+
+import pytest
+import tiny
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+MINUTES = 60_000
+NASTY = "<img src=x onerror=alert(1)> ${alert(2)} <script>alert(3)</script>"
+
+
+def _no_sideways_scroll(page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("document.documentElement.clientWidth")
+
+
+@pytest.mark.model
+def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_app, open_page):
+    app = start_app()
+    assert app.seconds < 30, "the server waits for something heavy"
+    page = open_page(app.url)
+    page.locator("#tile-support_tickets").click()
+    expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"))
+    expect(page.locator("#run-stop")).to_be_visible(timeout=2 * MINUTES)
+    expect(page.locator("#run-status")).to_contain_text("step", timeout=3 * MINUTES, ignore_case=True)
+    page.reload()
+    expect(page.locator("#run-stop")).to_be_visible()
+    second_tab = open_page(page.url, context=page.context)
+    second_browser = open_page(page.url, width=360, height=780)
+    for other in (second_tab, second_browser):
+        expect(other.locator("#run-stop")).to_be_visible()
+    _no_sideways_scroll(second_browser)
+    second_tab.close()
+    expect(page.locator("#verdict-headline")).to_contain_text("held-out", timeout=10 * MINUTES)
+    expect(page).to_have_url(re.compile("station=verdict"))
+    page.locator("#play-text textarea").fill(NASTY)
+    page.locator("#play-ask").click()
+    expect(page.locator("#play-answers")).to_contain_text("made by", timeout=MINUTES)
+    for name, wanted in (("4 Vectors", "Nearest"), ("5 Saved", "Sort support tickets")):
+        page.get_by_role("tab", name=name).click()
+        expect(page.locator("body")).to_contain_text(wanted, timeout=MINUTES)
+
+
+def test_own_file_to_verdict_with_stop_and_continue(start_app, open_page, tmp_path):
+    app = start_app(STEERING_WARM="0")
+    model = tiny.save(tmp_path / "model")
+    rows = tiny.rows(80).decode().replace('"the film 6 was', f'"{NASTY} the film 6 was')
+    (tmp_path / "films.csv").write_text(rows)
+    page = open_page(app.url + "/?__theme=dark")
+    page.locator("#data-file input[type=file]").set_input_files(tmp_path / "films.csv")
+    expect(page.locator("#data-report")).to_contain_text("80", timeout=MINUTES)
+    page.locator("#data-prompt textarea").fill("Is the film good or bad?")
+    page.locator("#data-continue").click()
+    page.get_by_text("Expert settings").first.click()
+    page.locator("#train-model input, #train-model textarea").first.fill(str(model))
+    page.locator("#train-model input, #train-model textarea").first.blur()
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-start").click()
+    expect(page.locator("#run-stop")).to_be_visible(timeout=MINUTES)
+    page.locator("#run-stop").click()
+    expect(page.locator("#run-continue")).to_be_visible(timeout=MINUTES)
+    page.locator("#run-continue").click()
+    expect(page.locator("#verdict-headline")).not_to_be_empty(timeout=3 * MINUTES)
+    expect(page.locator("#verdict-table")).to_contain_text("few-shot")
+    _no_sideways_scroll(page)
+
+
+def test_bad_files_are_refused_on_the_page_in_words(start_app, open_page, tmp_path):
+    app = start_app(STEERING_WARM="0")
+    page = open_page(app.url, width=360, height=780)
+    for name, content, words in (
+        ("empty.csv", b"", "empty"),
+        ("latin.csv", "text,label\nschön,a\n".encode("latin-1"), "UTF-8"),
+        ("one.csv", b"text,label\n" + b"".join(b"text %d,a\n" % i for i in range(30)), "one"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        page.locator("#data-file input[type=file]").set_input_files(tmp_path / name)
+        expect(page.locator("#station-data, body").first).to_contain_text(words, timeout=MINUTES)
+        expect(page.locator("body")).not_to_contain_text("Traceback")
+        clear = page.locator("#data-file button[aria-label*='lear'], #data-file button[aria-label*='emove']")
+        if clear.count():
+            clear.first.click()
+    _no_sideways_scroll(page)
+
+
+def test_port_in_use_takes_the_next_and_says_so(start_app):
+    first, second = start_app(STEERING_WARM="0"), start_app(STEERING_WARM="0")
+    assert first.url != second.url
+    assert "Port 7870 is in use." in "".join(second.output) or not first.url.endswith(":7870")
+
+
+def test_usable_within_seconds_before_the_model_is_there(start_app, open_page):
+    app = start_app(STEERING_WARM="0")
+    start = time.monotonic()
+    page = open_page(app.url)
+    expect(page.locator("#tile-support_tickets")).to_be_visible()
+    assert time.monotonic() - start < 15

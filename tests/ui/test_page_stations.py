@@ -1,0 +1,365 @@
+"""The handlers of every station, as plain functions over a store that was written by hand."""
+
+import json
+import re
+
+import pytest
+
+from steering import artifact
+from steering.errors import SteeringError
+from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
+from steering.methods import LEARNED
+from steering.ui import build, data, live, plots, runs, saved, text, train, vectors, verdict
+
+EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
+DRAWN = 3 + 1 + live.TRAIN_PARTS + live.VERDICT_PARTS + 2 + 4 + live.VIEW_PARTS
+
+
+def clean(page: str) -> None:
+    """Nothing of the payload is markup, and no template can be made of it."""
+    assert "<img" not in page and "</script" not in page and "${" not in page and "<|" not in page
+
+
+def skipped(value) -> bool:
+    return isinstance(value, dict) and set(value) == {"__type__"}
+
+
+def tick(written, run="", seen="", station="train", play="", use="", look="", prompt=None, view=None):
+    out = live.tick(written.studio, run, seen, station, play, use, look, prompt, view)
+    assert len(out) == DRAWN
+    return out
+
+
+# Text.
+
+
+def test_safe_text_is_no_markup() -> None:
+    clean(text.safe(EVIL))
+    assert "onerror" in text.safe(EVIL)
+
+
+def test_pieces_escape_what_they_are_given() -> None:
+    pieces = [text.notice(EVIL, EVIL), text.facts([(EVIL, EVIL)]), text.table([EVIL], [[EVIL]], caption=EVIL), text.pick("Open", EVIL, EVIL)]
+    for piece in [*pieces, text.bar(0.5, EVIL), text.empty(EVIL), text.heading(EVIL, EVIL)]:
+        clean(piece)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(12, "12 s"), (600, "10 min"), (7200, "2.0 h"), (None, "")])
+def test_durations(seconds, said) -> None:
+    assert text.duration(seconds) == said
+
+
+# Data.
+
+
+def test_an_upload_fills_every_control(written, tmp_path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
+    out = data.load_file(written.studio, str(path))
+    assert len(out) == 16 and out[0] == "" and out[1]
+    for page in (out[4], out[12], out[14]):
+        clean(page)
+    assert "40" in out[4] and "can be confirmed" in out[4]
+    assert out[15].interactive is True
+
+
+def test_a_file_of_one_class_says_so_on_the_button(written, tmp_path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("text,label\n" + "".join(f"row number {i},same\n" for i in range(40)))
+    out = data.load_file(written.studio, str(path), "text", "label", "classification")
+    assert out[15].interactive is False and "Must be fixed" in out[4]
+
+
+def test_a_file_that_is_gone_is_a_sentence(written) -> None:
+    with pytest.raises(SteeringError, match="no longer here"):
+        data.load_file(written.studio, "/nowhere/at/all.csv")
+
+
+def test_a_sample_fills_every_control(written) -> None:
+    first = written.studio.samples()[0]
+    out = data.load_sample(written.studio, first.name)
+    assert out[9] == first.prompt and out[3] == first.name
+
+
+def test_an_opened_run_brings_its_data_back(written) -> None:
+    run = written.run()
+    out = data.restore(written.studio, run)
+    spec = written.studio.run(run).run.spec
+    assert out[1] == spec.dataset and out[9] == spec.task.prompt and out[15].interactive
+    clean(out[14])
+    assert all(map(skipped, data.restore(written.studio, "")))
+
+
+def test_the_preview_shows_prompt_row_and_answer(written) -> None:
+    upload = written.upload()
+    task = json.dumps({"kind": "classification"})
+    page = data.preview(written.studio, upload.digest, task, f"P {EVIL}", "Say {text} now", [["yes", "JA"], ["no", "NEIN"]])
+    clean(page)
+    assert "Say " in page and ("JA" in page or "NEIN" in page)
+
+
+@pytest.mark.parametrize("base", ["", "[]", '"x"', '{"kind": "classification", "odd": 1}'])
+def test_an_odd_task_is_refused(base) -> None:
+    handler = build.guarded(lambda: data.current_task(base, "", "", []), 1)
+    assert "notice" in handler()
+
+
+# Train.
+
+
+def defaults():
+    """The form's values as they are drawn."""
+    from steering.knobs import describe
+    from steering.spec import Recipe, RunSpec
+
+    items = [*describe(RunSpec), *describe(Recipe)]
+    for method in LEARNED.values():
+        items += describe(method.Options)
+    return [item.default for item in items]
+
+
+def given(written, method, values):
+    upload = written.upload()
+    task = json.dumps({"kind": "classification"})
+    return [upload.digest, task, "Yes or no?", "{text}\nLabel:", [["yes", "yes"], ["no", "no"]], method, "", "", *values]
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_every_method_can_be_planned_from_the_form(written, method) -> None:
+    error, card, button = train.preview(written.studio, *given(written, method, defaults()))
+    assert error == "" and LEARNED[method].title in card and button.value.startswith("Train on")
+
+
+def test_a_setting_out_of_range_is_a_sentence(written) -> None:
+    values = defaults()
+    values[1] = 0  # steps
+    with pytest.raises(SteeringError, match="steps is 0"):
+        train.plan(written.studio, *given(written, next(iter(LEARNED)), values))
+
+
+def test_an_empty_field_keeps_its_default() -> None:
+    recipe, options, few = train.settings(next(iter(LEARNED)), tuple(None for _ in defaults()))
+    assert recipe == type(recipe)() and options == {} and few == 4
+
+
+def test_a_running_run_is_drawn(written) -> None:
+    run = written.run()
+    status, chart, stop, resume, seen = train.show(written.studio.run(run))
+    clean(status)
+    assert "Running: training" in status and stop.visible and not resume.visible and not seen.visible
+    names = [trace["name"] for trace in json.loads(chart)["data"]]
+    assert "your prompt (step 0)" in names and "best so far: step 3" in names
+
+
+def test_a_failed_run_shows_message_and_hint(written) -> None:
+    run = written.run("failed")
+    written.studio.store.update_run(run, error={"type": "TrainingError", "message": f"m {EVIL}", "hint": f"h {EVIL}"})
+    status, _, stop, resume, _ = train.show(written.studio.run(run))
+    clean(status)
+    assert "m &lt;img" in status and "h &lt;img" in status and resume.visible and not stop.visible
+
+
+def test_a_waiting_run_says_its_place(written) -> None:
+    written.run("queued")
+    second = written.run("queued")
+    assert "number 2" in train.status(written.studio.run(second))
+
+
+# The timer.
+
+
+def test_nothing_new_draws_nothing(written) -> None:
+    run = written.run()
+    seen = tick(written, run)[0]
+    assert all(map(skipped, tick(written, run, seen)))
+
+
+def test_an_odd_memory_counts_as_nothing_seen(written) -> None:
+    run = written.run()
+    for seen in ("", "null", "[1]", "{", '{"run": 1}'):
+        assert not skipped(tick(written, run, seen)[4])
+
+
+def test_an_unknown_run_draws_nothing_of_a_run(written) -> None:
+    assert skipped(tick(written, "no such run")[4])
+
+
+@pytest.mark.parametrize(("station", "jumps"), [("train", True), ("data", False), ("vectors", False)])
+def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> None:
+    run = written.run(judged=True)
+    seen = tick(written, run, station=station)[0]
+    written.studio.store.update_run(run, state="done")
+    out = tick(written, run, seen, station=station)
+    moved = out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS :][:2]
+    assert (moved[1] == "verdict") is jumps
+    again = tick(written, run, out[0], station=station)
+    assert all(map(skipped, again))
+
+
+def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None:
+    run = written.run("done", judged=True)
+    out = tick(written, run)
+    assert skipped(out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS])
+
+
+def test_the_engine_is_said_apart_from_the_run(written) -> None:
+    written.studio.store.set_engine(state="no model", model=EVIL, note=EVIL)
+    clean(tick(written)[1])
+
+
+# Verdict.
+
+
+def test_the_verdict_is_drawn_without_markup_of_others(written) -> None:
+    view = written.studio.run(written.run("done", judged=True))
+    headline, chart, table, radio, rows = verdict.show(view)
+    clean(headline)
+    clean(table)
+    assert json.loads(chart)["data"][0]["x"] == [0.0, 0.5, 0.7]
+    assert ("Fixed (3)", "fixed") in radio.choices
+    clean(rows)
+    assert rows.count("<tr") == 11
+    assert verdict.filtered(written.studio, view.run.id, "fixed").count("<tr") == 4
+
+
+@pytest.mark.parametrize(("wanted", "count"), [("all", 10), ("fixed", 3), ("broken", 1), ("both right", 4), ("both wrong", 2)])
+def test_rows_are_filtered(written, wanted, count) -> None:
+    view = written.studio.run(written.run("done", judged=True))
+    assert len(verdict.rows(view.comparison, wanted, view)) == count
+    assert verdict.counts(view.comparison)[wanted] == count
+
+
+def test_the_playground_asks_all_contestants(written) -> None:
+    run = written.run()
+    request, said = verdict.ask(written.studio, run, "hello")
+    payload = written.studio.store.request(request).payload
+    assert [name.partition(":")[0] for name in payload["contestants"]] == ["none", "prompt", "few-shot", "run"]
+    assert payload["values"] == {"text": "hello"} and "Asking" in said
+
+
+def test_answers_are_shown_as_text(written) -> None:
+    run = written.run()
+    request, _ = verdict.ask(written.studio, run, EVIL)
+    one = {"name": f"prompt:{EVIL}", "kind": "manual", "fingerprint": EVIL, "prompt_tokens": 3, "labels": {EVIL: 0.9, "no": 0.1}, "text": EVIL}
+    written.studio.store.update_request(request, state="done", result={"outputs": [one]})
+    shown, over = verdict.answers(written.studio, request)
+    clean(shown)
+    assert over and "90 %" in shown
+    assert tick(written, run, play=request)[-live.VIEW_PARTS - 4] == ""
+
+
+def test_a_failed_answer_is_a_notice(written) -> None:
+    request, _ = verdict.ask(written.studio, written.run(), "x")
+    written.studio.store.update_request(request, state="failed", error={"message": EVIL, "hint": EVIL})
+    shown, over = verdict.answers(written.studio, request)
+    clean(shown)
+    assert over and "Problem" in shown
+
+
+@pytest.mark.parametrize(("run", "typed"), [("", "x"), ("none such", "x")])
+def test_asking_nobody_is_a_sentence(written, run, typed) -> None:
+    with pytest.raises(SteeringError):
+        verdict.ask(written.studio, run, typed)
+
+
+# Vectors.
+
+PARTS = [
+    Table(
+        title=EVIL,
+        columns=(Column(name="t", title=EVIL, kind="tokens"), Column(name="n", title="n", kind="number")),
+        rows=({"t": [{"token": EVIL}], "n": 1.5},),
+    ),
+    Scatter(title="s", clouds=(Cloud(name=EVIL, role="learned", x=(0.0,), y=(1.0,), size=(1.0,), labels=(EVIL,)),), arrows=((0.0, 0.0, 1.0, 1.0),)),
+    Lines(title="l", lines=(Line(name=EVIL, x=(0.0, 1.0), y=(0.1, None), low=(0.0, None), high=(0.2, None)),), marks=(Mark(label=EVIL, value=0.5),)),
+    Heatmap(title="h", rows=(EVIL,), columns=("a",), values=((None,),), centre=0.0),
+    Bars(title="b", bars=(Bar(label=EVIL, value=1.0, low=0.5, high=1.5, detail=EVIL),), marks=(Mark(label="m", value=0.2),)),
+    Text(title="t", paragraphs=(EVIL,), caption=EVIL, note=EVIL),
+]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: type(part).__name__)
+def test_every_type_of_result_is_drawn(part) -> None:
+    drawn = vectors.drawn(result_to_json(part))
+    assert len(drawn) == 2 * vectors.SLOTS
+    clean(drawn[0])
+    if drawn[1]:
+        json.loads(drawn[1])
+        assert not re.search(r"<(?!extra>|/extra>)", drawn[1]), "Plotly reads tags in its texts"
+
+
+def test_a_stack_fills_one_slot_a_part() -> None:
+    drawn = vectors.drawn(result_to_json(Stack(title="all", parts=tuple(PARTS), caption=EVIL, note=EVIL)))
+    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[::2])
+    clean(drawn[0])
+
+
+def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
+    written.save()
+    request, note, *_ = vectors.show(written.studio, "mine", "neighbours")
+    assert written.studio.store.request(request).kind == "inspect" and "Reading" in note
+    assert vectors.poll(written.studio, request, "mine", "neighbours") is None
+    digest = artifact.read(written.studio.folders[0] / "mine.safetensors").digest
+    written.studio.store.put_view(digest, "neighbours", result_to_json(PARTS[0]))
+    written.studio.store.update_request(request, state="done", result={})
+    polled = vectors.poll(written.studio, request, "mine", "neighbours")
+    assert polled is not None and polled[0] == "" and "geometric" in polled[1]
+
+
+def test_only_views_that_apply_are_offered(written) -> None:
+    written.save()
+    names = [name for _, name in vectors.fitting(written.studio, "mine").choices]
+    assert "neighbours" in names and "prefix" not in names
+
+
+# Saved and runs.
+
+
+def test_saved_prompts_are_cards_with_reasons(written) -> None:
+    written.save()
+    (written.studio.folders[0] / "broken.safetensors").write_bytes(b"no")
+    written.studio.store.set_engine(fingerprint="other", model=EVIL)
+    page = saved.cards(written.studio)
+    clean(page)
+    assert "Does not fit" in page and "Damaged" in page
+
+
+def test_a_saved_prompt_is_chosen_downloaded_and_deleted(written) -> None:
+    path = written.save()
+    name, error, _, details, download, code, *_ = saved.choose(written.studio, "mine")
+    clean(details)
+    assert (name, error) == ("mine", "") and download != str(path) and download.endswith("mine.safetensors")
+    compile(code, "snippet", "exec")
+    assert "deleted" in saved.delete(written.studio, "mine")[0] and not path.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../x", "/etc/passwd", EVIL])
+def test_odd_names_are_refused(written, name) -> None:
+    with pytest.raises(SteeringError):
+        saved.choose(written.studio, name)
+
+
+def test_a_saved_prompt_can_be_asked(written) -> None:
+    written.save()
+    request, _ = saved.use(written.studio, "mine", "hello")
+    assert written.studio.store.request(request).payload["contestants"][-1] == "saved:mine"
+
+
+def test_runs_are_cards(written) -> None:
+    written.run()
+    written.run("done", judged=True)
+    page = runs.cards(written.studio)
+    clean(page)
+    assert "70 %" in page and "<polyline" in page
+
+
+# Plots.
+
+
+def test_smoothing_begins_at_the_first_value_and_keeps_a_level() -> None:
+    assert plots.smoothed([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])
+
+
+def test_plots_of_nothing_are_still_figures() -> None:
+    for figure in (plots.training([], [], 10), plots.classes({})):
+        assert "data" in json.loads(figure)
