@@ -109,7 +109,7 @@ def load_sample(studio: Studio, name: str) -> list[Any]:
 def show(upload: Upload, source: str) -> list[Any]:
     """A file that was read, for every control of the station."""
     prepared = upload.prepared
-    rows = [row.values for row in prepared.table.rows[:SHOWN]]
+    rows = [{name: value or "" for name, value in row.values.items()} for row in prepared.table.rows[:SHOWN]]
     first = (prepared.examples[0].values, prepared.examples[0].target) if prepared.examples else None
     return _filled(upload.digest, upload.name, prepared.report.as_dict(), upload.task, source, rows, first)
 

@@ -59,6 +59,8 @@ def control(item: Knob, prefix: str) -> Any:
         return gr.Dropdown(list(item.choices), value=item.default, **plain)
     if item.type is bool:
         return gr.Checkbox(item.default, **plain)
+    if item.optional:  # a number field would show an empty one as 0
+        return gr.Textbox("", placeholder="automatic", max_lines=1, **plain)
     if item.type is str:
         return gr.Textbox(item.default, **plain)
     # No minimum or maximum here: the range is checked in one place, and said in words beside the form.
@@ -83,7 +85,18 @@ def settings(method: str, values: tuple[Any, ...]) -> tuple[Recipe, dict[str, An
 def _taken(items: list[Knob], left: Any) -> dict[str, Any]:
     # Gradio sends 0 for an empty number.
     given = {item: None if item.optional and value == 0 else value for item in items for value in (next(left),)}
-    return {k.name: int(v) if k.type is int and isinstance(v, float) else v for k, v in given.items() if v is not None and v != k.default}
+    return {k.name: _number(k, v) for k, v in given.items() if v not in (None, "") and v != k.default}
+
+
+def _number(item: Knob, value: Any) -> Any:
+    """A form's value as the knob's type; the knob itself checks the range."""
+    if item.type not in (int, float):
+        return value
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise SpecError(f"{item.name} is {value!r}, expected a number.", "Leave it empty for the default.") from None
+    return int(found) if item.type is int and found.is_integer() else found
 
 
 def plan(

@@ -41,7 +41,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
 def spoken(name: str) -> str:
     """A contestant's name as a person says it."""
     if name.startswith("few-shot:"):
-        return f"{name.removeprefix('few-shot:')} examples in the prompt"
+        return f"{name.removeprefix('few-shot:')} examples"
     if name.startswith(("run:", "saved:")):
         return "Learned prompt"
     return SPOKEN.get(name, "Your prompt" if name.startswith("prompt:") else name)

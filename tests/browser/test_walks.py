@@ -19,12 +19,12 @@ def _no_sideways_scroll(page) -> None:
 @pytest.mark.model
 def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_app, open_page):
     app = start_app()
-    assert app.seconds < 30, "the server waits for something heavy"
+    assert app.seconds < 60, "the server waits for something heavy"
     page = open_page(app.url)
     page.locator("#tile-support_tickets").click()
     expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"))
-    expect(page.locator("#run-stop")).to_be_visible(timeout=2 * MINUTES)
-    expect(page.locator("#run-status")).to_contain_text("step", timeout=3 * MINUTES, ignore_case=True)
+    expect(page.locator("#run-stop")).to_be_visible(timeout=5 * MINUTES)
+    expect(page.locator("#run-status")).to_contain_text("step", timeout=5 * MINUTES, ignore_case=True)
     page.reload()
     expect(page.locator("#run-stop")).to_be_visible()
     second_tab = open_page(page.url, context=page.context)
@@ -33,7 +33,7 @@ def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_
         expect(other.locator("#run-stop")).to_be_visible()
     _no_sideways_scroll(second_browser)
     second_tab.close()
-    expect(page.locator("#verdict-headline")).to_contain_text("held-out", timeout=10 * MINUTES)
+    expect(page.locator("#verdict-headline")).to_contain_text("held-out", timeout=25 * MINUTES)
     expect(page).to_have_url(re.compile("station=verdict"))
     page.locator("#play-text textarea").fill(NASTY)
     page.locator("#play-ask").click()
@@ -56,13 +56,13 @@ def test_own_file_to_verdict_with_stop_and_continue(start_app, open_page, tmp_pa
     page.get_by_text("Expert settings").first.click()
     page.locator("#train-model input, #train-model textarea").first.fill(str(model))
     page.locator("#train-model input, #train-model textarea").first.blur()
-    expect(page.locator("#train-start")).to_be_enabled()
+    expect(page.locator("#train-start")).to_be_enabled(timeout=MINUTES)
     page.locator("#train-start").click()
     expect(page.locator("#run-stop")).to_be_visible(timeout=MINUTES)
     page.locator("#run-stop").click()
     expect(page.locator("#run-continue")).to_be_visible(timeout=MINUTES)
     page.locator("#run-continue").click()
-    expect(page.locator("#verdict-headline")).not_to_be_empty(timeout=3 * MINUTES)
+    expect(page.locator("#verdict-headline")).to_contain_text("prompt", timeout=10 * MINUTES)
     expect(page.locator("#verdict-table")).to_contain_text("few-shot")
     _no_sideways_scroll(page)
 
@@ -96,4 +96,4 @@ def test_usable_within_seconds_before_the_model_is_there(start_app, open_page):
     start = time.monotonic()
     page = open_page(app.url)
     expect(page.locator("#tile-support_tickets")).to_be_visible()
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60

@@ -21,7 +21,7 @@ def _start(studio, model):
     return studio.start(studio.plan(upload.digest, upload.task, name="films", model=str(model), recipe=recipe))
 
 
-def _until(condition, seconds=90.0):
+def _until(condition, seconds=600.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"

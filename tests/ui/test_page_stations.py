@@ -137,6 +137,21 @@ def test_a_setting_out_of_range_is_a_sentence(written) -> None:
         train.plan(written.studio, *given(written, next(iter(LEARNED)), values))
 
 
+@pytest.mark.parametrize(("typed", "found"), [("0.05", 0.05), (0.05, 0.05), ("", None)])
+def test_an_optional_setting_is_typed_as_text(typed, found) -> None:
+    values = defaults()
+    values[3] = typed
+    assert train.settings(next(iter(LEARNED)), tuple(values))[0].learning_rate == found
+
+
+@pytest.mark.parametrize("typed", ["fast", "nan", "-1", "1e9"])
+def test_a_setting_that_is_no_number_is_a_sentence(typed) -> None:
+    values = defaults()
+    values[3] = typed
+    with pytest.raises(SteeringError, match="learning_rate is"):
+        train.settings(next(iter(LEARNED)), tuple(values))
+
+
 def test_an_empty_field_keeps_its_default() -> None:
     recipe, options, few = train.settings(next(iter(LEARNED)), tuple(None for _ in defaults()))
     assert recipe == type(recipe)() and options == {} and few == 4
