@@ -33,7 +33,7 @@ def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_
         expect(other.locator("#run-stop")).to_be_visible()
     _no_sideways_scroll(second_browser)
     second_tab.close()
-    expect(page.locator("#verdict-headline")).to_contain_text("held-out", timeout=25 * MINUTES)
+    expect(page.locator("#verdict-headline .big")).to_contain_text("held-out", timeout=25 * MINUTES)
     expect(page).to_have_url(re.compile("station=verdict"))
     page.locator("#play-text textarea").fill(NASTY)
     page.locator("#play-ask").click()
@@ -62,7 +62,7 @@ def test_own_file_to_verdict_with_stop_and_continue(start_app, open_page, tmp_pa
     page.locator("#run-stop").click()
     expect(page.locator("#run-continue")).to_be_visible(timeout=MINUTES)
     page.locator("#run-continue").click()
-    expect(page.locator("#verdict-headline")).to_contain_text("prompt", timeout=10 * MINUTES)
+    expect(page.locator("#verdict-headline .big")).to_contain_text("prompt", timeout=10 * MINUTES)
     expect(page.locator("#verdict-table")).to_contain_text("few-shot")
     _no_sideways_scroll(page)
 
