@@ -63,7 +63,7 @@ def test_own_file_to_verdict_with_stop_and_continue(start_app, open_page, tmp_pa
     expect(page.locator("#run-continue")).to_be_visible(timeout=MINUTES)
     page.locator("#run-continue").click()
     expect(page.locator("#verdict-headline .big")).to_contain_text("prompt", timeout=10 * MINUTES)
-    expect(page.locator("#verdict-table")).to_contain_text("few-shot")
+    expect(page.locator("#verdict-table")).to_contain_text("4 examples")
     _no_sideways_scroll(page)
 
 
