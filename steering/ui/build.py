@@ -65,7 +65,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
     ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
-    ui.timer = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 1.0)
+    ui.timer = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 1.5)
     draws: dict[str, Callable[[], SimpleNamespace]] = {
         "data": lambda: data.draw(studio),
         "train": train.draw,
