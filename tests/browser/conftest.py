@@ -102,7 +102,7 @@ def open_page(browser):
 
 
 # What Gradio's own script writes when a page is left in the middle of a stream (seen in 6.31).
-LEAVING = ("abort", "network error", "Failed to fetch", "Method not implemented", "net::ERR_", "BodyStreamBuffer")
+LEAVING = ("abort", "Connection errored out", "network error", "Failed to fetch", "Method not implemented", "net::ERR_", "BodyStreamBuffer")
 
 
 def _is_ours(message) -> bool:

@@ -38,7 +38,7 @@ def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_
     page.locator("#play-text textarea").fill(NASTY)
     page.locator("#play-ask").click()
     expect(page.locator("#play-answers")).to_contain_text("made by", timeout=MINUTES)
-    for name, wanted in (("4 Vectors", "Nearest"), ("5 Saved", "Sort support tickets")):
+    for name, wanted in (("4 Vectors", "Closest"), ("5 Saved", "Sort support tickets")):
         page.get_by_role("tab", name=name).click()
         expect(page.locator("body")).to_contain_text(wanted, timeout=MINUTES)
 
