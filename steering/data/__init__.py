@@ -3,7 +3,9 @@
 from steering.data.checks import CHECKS
 from steering.data.cleaning import Cleaned, clean, normalise, text_key
 from steering.data.examples import examples
+from steering.data.export import export_csv
 from steering.data.labels import check_label_words, default_label_words
+from steering.data.limits import Limits, ReadOptions
 from steering.data.mapping import Mapping, guess, guess_kind
 from steering.data.prepare import Prepared, prepare
 from steering.data.readers import READERS, Reader, read
@@ -17,8 +19,10 @@ __all__ = [
     "CHECKS",
     "READERS",
     "Cleaned",
+    "Limits",
     "Mapping",
     "Prepared",
+    "ReadOptions",
     "Reader",
     "Report",
     "Row",
@@ -30,6 +34,7 @@ __all__ = [
     "default_label_words",
     "detectable_gap_points",
     "examples",
+    "export_csv",
     "fields",
     "guess",
     "guess_kind",

@@ -46,6 +46,8 @@ class Cleaned:
 
 def normalise(text: str) -> str:
     """What two texts must share to count as the same: NFKC, case and white space do not matter."""
+    if text.isascii():  # NFKC changes nothing there, and is most of the cost of a large file
+        return " ".join(text.lower().split())
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
@@ -88,25 +90,32 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False) -> C
 
 
 def _example(row: Row, mapping: Mapping, target: str) -> Example:
-    values = {name: value or "" for name, value in row.values.items() if name != mapping.label}
+    values = {name: value or "" for name, value in row.values.items()}
+    del values[mapping.label]
     return Example(row=row.line, values=values, target=target, key=text_key(values[mapping.text]))
 
 
 def _without_doubles(rows: list[Example], classification: bool) -> tuple[list[Example], tuple[int, ...], tuple[int, ...]]:
     """Examples with pairwise different texts, lines of duplicates, lines left out because the target differs."""
-    by_key: dict[str, list[Example]] = defaultdict(list)
+    first: dict[str, Example] = {}
+    again: dict[str, list[Example]] = {}
     for example in rows:
-        by_key[example.key].append(example)
+        if first.setdefault(example.key, example) is not example:
+            again.setdefault(example.key, []).append(example)
     unique: list[Example] = []
     duplicates: list[int] = []
     different: list[int] = []
-    for same in by_key.values():
-        if classification and len({fold_label(example.target) for example in same}) > 1:
-            different += [example.row for example in same]
+    for key, example in first.items():
+        others = again.get(key)
+        if others is None:
+            unique.append(example)
             continue
-        unique.append(same[0])
-        for example in same[1:]:
-            (duplicates if classification or example.target == same[0].target else different).append(example.row)
+        if classification and len({fold_label(same.target) for same in (example, *others)}) > 1:
+            different += [same.row for same in (example, *others)]
+            continue
+        unique.append(example)
+        for other in others:
+            (duplicates if classification or other.target == example.target else different).append(other.row)
     return unique, tuple(sorted(duplicates)), tuple(sorted(different))
 
 

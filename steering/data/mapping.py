@@ -13,6 +13,7 @@ from steering.spec import KINDS, Kind
 MAX_CLASSES = 100
 SHORT_CHARS, SHORT_WORDS = 40, 5
 TAG_CHARS, TAG_WORDS = 25, 3
+_NUMERIC = re.compile(r"[+-]?\d+([.,:/-]\d+)*%?")
 NEED = "Name the two columns, for example --text-column message --label-column topic."
 
 
@@ -76,9 +77,11 @@ def _are_classes(values: list[str]) -> bool:
     One class in five may be longer than short ones are: "balance not updated after bank transfer" is a class too.
     """
     distinct = set(values)
+    if len(distinct) > MAX_CLASSES:
+        return False
     lengths = [(len(label), len(label.split())) for label in distinct]
     tags = all(chars <= TAG_CHARS and words <= TAG_WORDS for chars, words in lengths)
-    few = len(distinct) <= max(2.0, len(values) / (2 if tags else 4)) and len(distinct) <= MAX_CLASSES
+    few = len(distinct) <= max(2.0, len(values) / (2 if tags else 4))
     short = sum(chars <= SHORT_CHARS and words <= SHORT_WORDS for chars, words in lengths)
     return few and short >= 0.8 * len(distinct) and max((chars for chars, _ in lengths), default=0) <= 3 * SHORT_CHARS
 
@@ -98,7 +101,7 @@ def _column(table: Table, name: str) -> _Column:
         filled=len(values) / max(len(table.rows), 1),
         distinct=len(distinct) / count,
         mean_chars=sum(map(len, values)) / count,
-        numeric=sum(bool(re.fullmatch(r"[+-]?\d+([.,:/-]\d+)*%?", value)) for value in values) / count,
+        numeric=sum(value[-1] in "0123456789%" and _NUMERIC.fullmatch(value) is not None for value in values) / count,
         few=_are_classes(values),
         constant=len(distinct) < 2,
     )

@@ -14,12 +14,14 @@ RARE = 0.05
 
 def is_blank(text: str | None) -> bool:
     """Whether nothing in ``text`` could be seen on paper (None, spaces, zero-width characters)."""
+    if text and text[0].isalnum():
+        return False
     return not text or not any(char.isprintable() and not char.isspace() for char in text)
 
 
 def is_missing_text(text: str | None) -> bool:
     """Whether a text cell holds nothing to read."""
-    return is_blank(text) or (text or "").strip().casefold() in TEXT_SPELLINGS
+    return is_blank(text) or (len(text or "") < 20 and (text or "").strip().casefold() in TEXT_SPELLINGS)
 
 
 def label_spellings_of_missing(labels: Iterable[str]) -> frozenset[str]:

@@ -8,14 +8,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from steering.data.limits import Limits
 from steering.errors import DataError
 from steering.spec import Problem, Severity
 
-MAX_BYTES = 50_000_000
-MAX_ROWS = 200_000
-MAX_COLUMNS = 500
-MAX_CELLS = 5_000_000
 ROWS_LISTED = 20
+FEWER = "Keep the columns and rows that matter; a few hundred labelled rows are enough for a soft prompt."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +65,38 @@ def at_lines(lines: Sequence[int], most: int = 5) -> str:
     return f"({'line' if len(ordered) == 1 else 'lines'} {', '.join(str(line) for line in ordered[:most])}{more})"
 
 
-def check_size(name: str, columns: int, rows: int) -> None:
+def check_size(name: str, columns: int, rows: int, limits: Limits) -> None:
     """Refuse a table that would not fit into the memory of a small machine.
 
     Raises:
         DataError: too many rows, columns or cells.
     """
-    remedy = "Keep the columns and rows that matter; a few hundred labelled rows are enough for a soft prompt."
-    if rows > MAX_ROWS:
-        raise DataError(f"{name!r} has more than {MAX_ROWS:,} rows.", remedy)
-    if columns > MAX_COLUMNS:
-        raise DataError(f"{name!r} has {columns:,} columns, more than {MAX_COLUMNS}.", remedy)
-    if rows * columns > MAX_CELLS:
-        raise DataError(f"{name!r} has {rows * columns:,} cells, more than {MAX_CELLS:,}.", remedy)
+    if rows > limits.rows:
+        raise DataError(f"{name!r} has more than {limits.rows:,} rows.", FEWER)
+    if columns > limits.columns:
+        raise DataError(f"{name!r} has {columns:,} columns, more than {limits.columns:,}.", FEWER)
+    if rows * columns > limits.cells:
+        raise DataError(f"{name!r} has {rows * columns:,} cells, more than {limits.cells:,}.", FEWER)
+
+
+def check_cells(name: str, rows: Iterable[Row], limits: Limits) -> None:
+    """Refuse a table whose cells are too long, alone or together (formats that store a text once and repeat it can hold far more than their size).
+
+    Raises:
+        DataError: names the line of the first cell that is too long.
+    """
+    total = 0
+    for row in rows:
+        for value in row.values.values():  # written out: this looks at every cell of every file
+            if value:
+                total += len(value)
+                if len(value) > limits.cell_chars:
+                    raise long_cell(name, row.line, limits)
+    if total > 2 * limits.bytes:
+        raise DataError(f"{name!r} holds {total / 1e6:,.0f} million characters, more than {2 * limits.bytes / 1e6:,.0f} million.", FEWER)
+
+
+def long_cell(name: str, line: int, limits: Limits) -> DataError:
+    """The refusal of a cell that is longer than any model reads."""
+    message = f"{name!r} has a cell of more than {limits.cell_chars:,} characters in the record that begins on line {line:,}."
+    return DataError(message, "Shorten the text, or delete the row; if a quote is opened there and never closed, close it.")

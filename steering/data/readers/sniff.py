@@ -1,32 +1,42 @@
-"""Which delimiter, which quotes, is there a header: decided by evidence over the whole file, not by its first kilobyte.
+"""Which delimiter and which quotes: decided by evidence over the whole file, not by its first kilobyte.
 
 Every delimiter is tried with every way of quoting that the text gives reason for; the one under which most records have the same number of
-fields wins. The standard library's ``csv.Sniffer`` looks for a pattern of quotes first and is easily misled by free text.
+fields wins. The standard library's ``csv.Sniffer`` looks for a pattern of quotes first and is easily misled by free text. To be quick, the
+beginning of the file is asked first: if its answer explains the whole file without exception, no other can be better.
 """
 
 import csv
-import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from steering.data.names import clean_name, is_known
+from steering.data.readers.text import LINE
 
 DELIMITERS = {"\t": "tsv", ";": "csv", ",": "csv", "|": "csv"}
 """Delimiter and the format's name. The first wins a tie: commas are the likeliest to stand in texts, tabs the least."""
 
-HEADER_SAMPLE = 500
-_END = "\x00end\x00"  # NUL bytes are refused before, so no cell can hold this
+HEAD_CHARS = 100_000
+MAX_FIELDS = 501
+"""Fields of a record beyond this are not kept: the table is refused or the row left out anyway."""
+_END = "\x00end\x00"  # NUL characters are refused before, so no cell can hold this
+
+Record = tuple[int, list[str]]
+_Score = tuple[bool, float, int]
 
 
 class OpenQuote(Exception):
-    """A quote is opened on ``line`` and never closed (or only after more text than a cell can hold)."""
+    """A quote is opened on ``line`` and never closed."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
         self.line = line
+
+
+class LongCell(OpenQuote):
+    """A cell is longer than the parser takes: a whole book, or a quote that swallows half the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +48,13 @@ class Dialect:
     escape: str | None = None
 
 
-def records(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Records with the line on which each begins; blank lines come as empty lists.
+def records(text: str, dialect: Dialect, *, cut: bool = False) -> Iterator[Record]:
+    """Records with the line on which each begins; blank lines come as empty lists. ``cut``: the text may end anywhere.
 
     Raises:
         OpenQuote: a quote is never closed.
     """
-    lines = itertools.chain(io.StringIO(text, newline=""), [_END])
+    lines = itertools.chain((match[0] for match in LINE.finditer(text)), [_END])
     reader = csv.reader(
         lines,
         delimiter=dialect.delimiter,
@@ -58,28 +68,68 @@ def records(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
         try:
             fields = next(reader, None)
         except csv.Error:
-            raise OpenQuote(start) from None
-        if fields == [_END] or fields is None:
+            raise LongCell(start) from None
+        if fields is None or fields == [_END]:
             return
         if fields and _END in fields[-1]:
+            if cut:
+                return
             raise OpenQuote(start)
-        yield start, fields
+        yield start, fields if len(fields) <= MAX_FIELDS else fields[:MAX_FIELDS]
         start = reader.line_num + 1
 
 
-def sniff(text: str) -> Dialect | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sniffed:
+    """A dialect, and the records of the file under it."""
+
+    dialect: Dialect
+    records: Iterable[Record]
+
+
+def sniff(text: str, delimiters: Iterable[str] = tuple(DELIMITERS)) -> Sniffed | None:
     """The dialect under which the file is a table of at least two columns; None if there is none.
 
     Raises:
         OpenQuote: the file would be a table, were it not for a quote that is never closed.
     """
-    best: tuple[tuple[bool, float, int], Dialect] | None = None
+    delimiters = tuple(delimiters)
+    if len(text) > 2 * HEAD_CHARS:
+        head = text[: text.rfind("\n", 0, HEAD_CHARS) + 1] or text[:HEAD_CHARS]
+        likely = _best(head, delimiters, cut=True, likely_only=True)
+        found = None if likely is None else _all_even(text, likely)
+        if likely is not None and found is not None:
+            return Sniffed(dialect=likely, records=found)
+    dialect = _best(text, delimiters)
+    return None if dialect is None else Sniffed(dialect=dialect, records=records(text, dialect))
+
+
+def _all_even(text: str, dialect: Dialect) -> list[Record] | None:
+    """All records, if they have the same number of fields, at least two; None as soon as one has not."""
+    found: list[Record] = []
+    width = 0
+    try:
+        for record in records(text, dialect):
+            fields = record[1]
+            if len(fields) != width and fields and any(field.strip() for field in fields):
+                if width:
+                    return None
+                width = len(fields)
+            found.append(record)
+    except OpenQuote:
+        return None
+    return found if width > 1 else None
+
+
+def _best(text: str, delimiters: tuple[str, ...], *, cut: bool = False, likely_only: bool = False) -> Dialect | None:
+    """The best dialect for ``text``. ``likely_only``: a fault is no reason to raise, somebody will look again."""
+    best: tuple[_Score, Dialect] | None = None
     open_quotes: dict[str, OpenQuote] = {}
-    for delimiter in DELIMITERS:
-        mine: tuple[tuple[bool, float, int], Dialect] | None = None
+    for delimiter in delimiters:
+        mine: tuple[_Score, Dialect] | None = None
         for dialect in _candidates(text, delimiter):
             try:
-                score = _score(text, dialect)
+                score = _score(text, dialect, cut=cut)
             except OpenQuote as error:
                 open_quotes.setdefault(delimiter, error)
                 continue
@@ -90,7 +140,7 @@ def sniff(text: str) -> Dialect | None:
             best = mine
     if best is None or (best[1].quote is None and best[0][1] < 1.0 and best[1].delimiter in open_quotes):
         # Taking quotes literally must explain the file completely, otherwise the open quote is the fault to report.
-        if open_quotes:
+        if open_quotes and not likely_only:
             raise next(iter(open_quotes.values()))
         return None
     return best[1]
@@ -114,55 +164,33 @@ def _candidates(text: str, delimiter: str) -> Iterator[Dialect]:
 
 def _single_quoted(text: str, delimiter: str) -> float:
     """The share of lines that hold a field in single quotes which ends where a field ends."""
-    mark = re.escape(delimiter)
-    if not re.search(rf"(?:^|{mark})'", text, re.MULTILINE):
+    if delimiter + "'" not in text and not re.search(r"^'", text, re.MULTILINE):
         return 0.0
-    pattern = re.compile(rf"(?:^|{mark})'.*'(?:{mark}|$)")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return sum(bool(pattern.search(line)) for line in lines) / len(lines)
+    filled = quoted = 0
+    for match in LINE.finditer(text):
+        line = match[0].rstrip("\r\n")
+        filled += bool(line.strip())
+        opened = 0 if line.startswith("'") else line.find(delimiter + "'") + 1 or None
+        if opened is not None:
+            quoted += line.find("'" + delimiter, opened + 1) >= 0 or (line.endswith("'") and len(line) > opened + 1)
+    return quoted / max(filled, 1)
 
 
-def _score(text: str, dialect: Dialect) -> tuple[bool, float, int] | None:
+def _score(text: str, dialect: Dialect, *, cut: bool = False) -> _Score | None:
     """(the header has known names, share of records with the usual number of fields, that number); None if this makes no table."""
     widths: Counter[int] = Counter()
-    first: list[str] | None = None
-    for _, fields in records(text, dialect):
-        if any(field.strip() for field in fields):
-            first = fields if first is None else first
+    head: list[list[str]] = []
+    for _, fields in records(text, dialect, cut=cut):
+        if fields and (fields[0] or any(field.strip() for field in fields)):
+            if len(head) < 20:
+                head.append(fields)
             widths[len(fields)] += 1
-    if first is None:
+    if not head:
         return None
+    first = next((fields for fields in head if sum(bool(field.strip()) for field in fields) > 1), head[0])
     named = len(first) > 1 and any(is_known(clean_name(cell)) for cell in first)
     width = len(first) if named else widths.most_common(1)[0][0]
     share = widths[width] / widths.total()
     if width < 2 or (not named and share < 0.5):
         return None
-    return named, round(share, 3), width
-
-
-def has_header(rows: list[list[str]]) -> bool:
-    """Whether the first record names the columns. Evidence: known names, cells that recur below (data), lengths and numbers unlike those below."""
-    first = [clean_name(cell) for cell in rows[0]]
-    known = sum(is_known(cell) for cell in first)
-    if known >= 2:
-        return True
-    body = rows[1 : HEADER_SAMPLE + 1]
-    columns = [[row[index].strip() for row in body if index < len(row) and row[index].strip()] for index in range(len(first))]
-    if any(cell and cell in column for cell, column in zip(first, columns, strict=True)):
-        return False
-    return known > 0 or sum(_vote(cell, column) for cell, column in zip(first, columns, strict=True)) > 0
-
-
-def _vote(cell: str, column: list[str]) -> int:
-    if not cell or not column:
-        return 0
-    if _is_number(cell) or len(cell) > 60:
-        return -2
-    numeric = sum(_is_number(value) for value in column) >= 0.9 * len(column)
-    much_shorter = sorted(map(len, column))[len(column) // 2] >= 3 * len(cell)
-    new_among_few = len(column) >= 4 and len(set(column)) <= len(column) / 4
-    return int(numeric) + int(much_shorter) + int(new_among_few)
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[+-]?\d+([.,]\d+)*%?", text))
+    return named, share if share == 1.0 else min(round(share, 3), 0.999), width

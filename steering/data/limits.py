@@ -1,0 +1,44 @@
+"""What a file may cost: every limit, and how a person says how a file is to be read. Pure values, passed in by the caller."""
+
+from dataclasses import dataclass, field
+
+MAX_BYTES = 50_000_000
+MAX_ROWS = 200_000
+MAX_COLUMNS = 500
+MAX_CELLS = 5_000_000
+MAX_CELL_CHARS = 131_072
+"""The longest cell: what the standard library's CSV parser takes, and far more than the default model reads."""
+MAX_UNPACKED = 200_000_000
+"""Bytes that an archive or a workbook may unpack to (XML is bulky; the rows in it are bounded by cells)."""
+MAX_RATIO = 250
+"""Unpacked bytes per packed byte, above the first megabyte. Text packs 3 to 10 times, repetitive tables up to 100 times."""
+MAX_LINES_PER_ROW = 10
+"""Lines of text per allowed row: a file of line breaks only is not worth reading to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes beyond which a file is refused. The defaults fit a laptop; a server may set its own."""
+
+    bytes: int = MAX_BYTES
+    rows: int = MAX_ROWS
+    columns: int = MAX_COLUMNS
+    cells: int = MAX_CELLS
+    cell_chars: int = MAX_CELL_CHARS
+    unpacked: int = MAX_UNPACKED
+    ratio: int = MAX_RATIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a person decided about a file; whatever is None is decided by evidence.
+
+    ``header``: whether the first row of the table names the columns. ``encoding``: a name that Python knows. ``delimiter``: one character.
+    ``sheet``: the sheet of a workbook, by its name.
+    """
+
+    header: bool | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    limits: Limits = field(default_factory=Limits)
