@@ -72,7 +72,7 @@ def test_bad_files_are_refused_on_the_page_in_words(start_app, open_page, tmp_pa
     page = open_page(app.url, width=360, height=780)
     for name, content, words in (
         ("empty.csv", b"", "empty"),
-        ("latin.csv", "text,label\nschön,a\n".encode("latin-1"), "UTF-8"),
+        ("column.csv", b"text\n" + b"".join(b"text %d\n" % i for i in range(30)), "column"),
         ("one.csv", b"text,label\n" + b"".join(b"text %d,a\n" % i for i in range(30)), "one"),
     ):
         (tmp_path / name).write_bytes(content)
