@@ -93,14 +93,15 @@ def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
     for name, tile in own.tiles.items():
         starts = guarded(lambda name=name: ["", studio.start_sample(name), *_go("train")], 4)
         begun = tile.click(starts, None, [own.error, ui.run, ui.station, ui.tabs], api_visibility="private")
-        begun.success(guarded(lambda name=name: data.load_sample(studio, name), 16), None, filled, **QUIET)
+        begun.success(guarded(lambda name=name: data.load_sample(studio, name), data.PARTS), None, filled, **QUIET)
     own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
-    own.file.upload(guarded(lambda path: data.load_file(studio, path), 16), own.file, filled, api_visibility="private")
-    again = guarded(lambda path, *roles: data.load_file(studio, path, *roles), 16)
+    read = own.file.upload(guarded(lambda path: data.load_file(studio, path), data.PARTS), own.file, filled, api_visibility="private")
+    read.then(lambda: None, None, own.file, **QUIET)  # read or refused: the next file can be dropped at once
+    again = guarded(lambda *given: data.read_again(studio, *given), data.PARTS)
     gr.on(
         [own.text_column.input, own.label_column.input, own.kind.input],
         again,
-        [own.file, own.text_column, own.label_column, own.kind],
+        [ui.dataset, own.text_column, own.label_column, own.kind],
         filled,
         **QUIET,
     )
@@ -185,7 +186,7 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
             return [gr.skip()] * 3
         return [found.id, *_go("verdict" if found.state == "done" else "train")]
 
-    restore = guarded(lambda run: data.restore(studio, run), 16)
+    restore = guarded(lambda run: data.restore(studio, run), data.PARTS)
     opened = ui.runs.cards.pick(open_run, None, [ui.run, ui.station, ui.tabs], **QUIET)
     opened.then(restore, ui.run, data.outputs(ui.data), **QUIET)
 

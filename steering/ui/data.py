@@ -19,6 +19,8 @@ from steering.ui import plots, text, widgets
 KINDS = [("Classification: one of a few labels", "classification"), ("Generation: a text to write", "generation")]
 TYPES = [".csv", ".tsv", ".txt", ".jsonl"]
 SHOWN = 8
+PARTS = 16
+"""Controls that a file fills: the length of :func:`outputs`."""
 REASONS = {
     "missing_text": "without text",
     "missing_label": "without label",
@@ -34,7 +36,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui = SimpleNamespace(tiles={})
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
-        for sample in studio.samples():
+        for sample in studio.data.samples():
             with gr.Column(elem_classes="tile", min_width=240):
                 gr.HTML(tile(sample))
                 ui.tiles[sample.name] = gr.Button("Train this sample", variant="primary", elem_id=f"tile-{sample.name}")
@@ -89,21 +91,28 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     return [*parts, ui.words, ui.reads, ui.classes, ui.rows, ui.go]
 
 
-def load_file(studio: Studio, path: str | None, text_column: str | None = None, label_column: str | None = None, kind: Any = None) -> list[Any]:
-    """Read an uploaded file; its bytes are kept in the store at once."""
+def load_file(studio: Studio, path: str | None) -> list[Any]:
+    """Read an uploaded file; its bytes are kept in the store at once, and the drop area is free for another."""
     if not path:
-        return [gr.skip()] * 16
+        return [gr.skip()] * PARTS
     file = Path(path)
     try:
         content = file.read_bytes()
     except OSError:
         raise DataError("the uploaded file is no longer here.", "Choose it again.") from None
-    return show(studio.upload(file.name, content, text_column=text_column or None, label_column=label_column or None, kind=kind or None), "")
+    return show(studio.data.upload(file.name, content), "")
+
+
+def read_again(studio: Studio, dataset: str, text_column: str | None, label_column: str | None, kind: Any) -> list[Any]:
+    """The same file with other columns or another kind of task."""
+    if not dataset:
+        return [gr.skip()] * PARTS
+    return show(studio.data.read_again(dataset, text_column=text_column or None, label_column=label_column or None, kind=kind or None), "")
 
 
 def load_sample(studio: Studio, name: str) -> list[Any]:
     """A shipped dataset in the same form as an uploaded one."""
-    return show(studio.sample_upload(name)[0], name)
+    return show(studio.data.sample(name)[0], name)
 
 
 def show(upload: Upload, source: str) -> list[Any]:
@@ -117,7 +126,7 @@ def show(upload: Upload, source: str) -> list[Any]:
 def restore(studio: Studio, run: str) -> list[Any]:
     """The data of a run that was opened, with the run's own task; nothing changes where there is no run."""
     if not run:
-        return [gr.skip()] * 16
+        return [gr.skip()] * PARTS
     spec = studio.store.run(run).spec
     kept = studio.store.dataset(spec.dataset)
     label = kept.report["mapping"]["label"]

@@ -22,7 +22,7 @@ def _worker(studio, **keywords):
 
 
 def _start(studio, steps=12, method="prompt_tuning", name="films"):
-    upload = studio.upload("films.csv", tiny.rows())
+    upload = studio.data.upload("films.csv", tiny.rows())
     recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
     return studio.start(studio.plan(upload.digest, upload.task, name=name, method_name=method, model=MODEL, recipe=recipe))
 

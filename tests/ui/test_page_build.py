@@ -51,7 +51,7 @@ def test_ids_are_unique(config) -> None:
 
 def test_every_sample_has_a_tile(written, config) -> None:
     ids = {c["props"].get("elem_id") for c in config["components"]}
-    assert {f"tile-{sample.name}" for sample in written.studio.samples()} <= ids
+    assert {f"tile-{sample.name}" for sample in written.studio.data.samples()} <= ids
 
 
 def test_a_failing_handler_shows_a_notice_and_no_traceback() -> None:

@@ -66,7 +66,7 @@ def test_an_upload_fills_every_control(written, tmp_path) -> None:
 def test_a_file_of_one_class_says_so_on_the_button(written, tmp_path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"row number {i},same\n" for i in range(40)))
-    out = data.load_file(written.studio, str(path), "text", "label", "classification")
+    out = data.read_again(written.studio, data.load_file(written.studio, str(path))[1], "text", "label", "classification")
     assert out[15].interactive is False and "Must be fixed" in out[4]
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_gone_is_a_sentence(written) -> None:
 
 
 def test_a_sample_fills_every_control(written) -> None:
-    first = written.studio.samples()[0]
+    first = written.studio.data.samples()[0]
     out = data.load_sample(written.studio, first.name)
     assert out[9] == first.prompt and out[3] == first.name
 
