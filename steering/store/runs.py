@@ -1,6 +1,7 @@
 """Runs and what they said."""
 
 import json
+import logging
 import shutil
 import sqlite3
 import time
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steering.errors import NotFoundError
+from steering.errors import NotFoundError, SpecError
 from steering.knobs import from_json, to_json
 from steering.spec import RunSpec
 from steering.store.database import Database, storage_error
+
+logger = logging.getLogger(__name__)
 
 ACTIVE = ("queued", "running")
 FINAL = ("done", "stopped", "failed")
@@ -73,9 +76,10 @@ class Runs(Database):
         return _run(rows[0])
 
     def runs(self, states: tuple[str, ...] = (*ACTIVE, *FINAL)) -> list[Run]:
-        """Runs in these states, oldest first."""
+        """Runs in these states, oldest first. One that another version of the app wrote and this one cannot read is left out, with a log line."""
         marks = ", ".join("?" * len(states))
-        return [_run(row) for row in self._rows(f"SELECT * FROM runs WHERE state IN ({marks}) ORDER BY created, id", *states)]
+        rows = self._rows(f"SELECT * FROM runs WHERE state IN ({marks}) ORDER BY created, id", *states)
+        return [run for run in map(_readable, rows) if run is not None]
 
     def update_run(self, run: str, **values: Any) -> None:
         """Change columns of a run: state, phase, step, steps, stop, error, started, finished, deaths, death_step."""
@@ -145,6 +149,14 @@ class Runs(Database):
         where = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         rows = self._rows(f"SELECT step, kind, data FROM events WHERE run = ?{where} ORDER BY step, kind", run, *kinds)
         return [StoredEvent(step=row["step"], kind=row["kind"], data=json.loads(row["data"])) for row in rows]
+
+
+def _readable(row: sqlite3.Row) -> Run | None:
+    try:
+        return _run(row)
+    except (SpecError, ValueError) as error:
+        logger.warning("run %s cannot be read by this version: %s", row["id"], error)
+        return None
 
 
 def _run(row: sqlite3.Row) -> Run:

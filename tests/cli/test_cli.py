@@ -205,7 +205,7 @@ def test_starting_it_imports_neither_torch_nor_gradio() -> None:
 def test_a_home_that_cannot_be_made(csv: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     code, result, _ = call("runs", "--home", tmp_path / "file")
-    assert code == 1 and result["error"]["type"] == "StorageError"
+    assert code == 2 and result["error"]["type"] == "StorageError"
     assert result["error"]["message"] == f"{tmp_path / 'file'} cannot be written: File exists."
 
 

@@ -74,6 +74,14 @@ def test_a_broken_migration_leaves_the_old_shape(store: Store, monkeypatch: pyte
     Store(store.home).close()
 
 
+def test_a_run_of_another_version_does_not_hide_the_others(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    old, run = store.add_run(SPEC), store.add_run(SPEC)
+    with store._write() as db:
+        db.execute("UPDATE runs SET spec = ? WHERE id = ?", ('{"method": "of tomorrow"}', old))
+    assert [found.id for found in store.runs()] == [run]
+    assert f"run {old} cannot be read by this version" in caplog.text
+
+
 def test_two_stores_and_many_threads_share_one_file(store: Store) -> None:
     other = Store(store.home)
     run = store.add_run(SPEC)
