@@ -11,6 +11,7 @@ import torch
 from steering import artifact
 from steering.engine import contestants
 from steering.engine.judging import judge
+from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json
@@ -113,9 +114,15 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
 
 
+def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the model reads of a dataset under a task."""
+    yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
+
+
 HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
     "describe": describe,
+    "read": read,
 }

@@ -147,6 +147,10 @@ class Studio:
         payload = {"contestants": contestants, "task": to_json(task), "values": values, "model": model, "train": train, "decoding": decoding or {}}
         return self.store.add_request("generate", payload)
 
+    def ask_reading(self, dataset: str, task: TaskSpec, model: str = "") -> str:
+        """Enqueue "what does the model read of this?"; returns the request's id."""
+        return self.store.add_request("read", {"dataset": dataset, "task": to_json(task), "model": model.strip()})
+
     def ask_view(self, name: str, view: str) -> str:
         """Enqueue one inspection view of a saved prompt; returns the request's id.
 

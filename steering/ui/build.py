@@ -10,7 +10,7 @@ import gradio as gr
 
 from steering.errors import SteeringError
 from steering.studio import Studio
-from steering.ui import data, live, runs, saved, text, train, vectors, verdict, widgets
+from steering.ui import data, live, reading, runs, saved, text, train, vectors, verdict, widgets
 
 logger = logging.getLogger(__name__)
 
@@ -105,16 +105,19 @@ def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
         filled,
         **QUIET,
     )
-    shown = guarded(lambda *given: data.preview(studio, *given), 1)
-    gr.on(
-        [own.prompt.change, own.template.change, own.words.input],
-        shown,
-        [ui.dataset, ui.task, own.prompt, own.template, own.words],
-        own.reads,
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    _wire_reading(studio, ui)
     own.go.click(lambda: _go("train"), None, [ui.station, ui.tabs], **QUIET)
+
+
+def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.data
+    parts = [own.reading, own.reading_timer, own.reads, own.lengths, own.word_notes]
+    asks = guarded(lambda *given: reading.ask(studio, *given), reading.PARTS, 2)
+    given = [ui.dataset, ui.task, own.prompt, own.template, own.words, ui.train.model]
+    changes = [ui.dataset.change, own.prompt.change, own.template.change, own.words.input, ui.train.model.blur]
+    gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
+    polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)
+    own.reading_timer.tick(polls, own.reading, parts, **POLL)
 
 
 def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:

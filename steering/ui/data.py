@@ -10,7 +10,7 @@ import gradio as gr
 from steering.data import read as read_table
 from steering.data import render
 from steering.data.samples import Sample
-from steering.errors import DataError, SteeringError
+from steering.errors import DataError
 from steering.knobs import from_json, to_json
 from steering.spec import TaskSpec
 from steering.studio import Studio, Upload
@@ -65,6 +65,8 @@ def _details(ui: SimpleNamespace) -> None:
             )
         with gr.Column(min_width=300):
             ui.reads = gr.HTML("", elem_id="data-reads")
+            ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
+            ui.lengths = widgets.chart("data-lengths", "Tokens of each row")
             ui.classes = widgets.chart("data-classes", "Rows of each class")
     with gr.Accordion("Label words: what the model is asked to write for each label", open=False):
         ui.words = gr.Dataframe(
@@ -76,6 +78,7 @@ def _details(ui: SimpleNamespace) -> None:
             label="Label words",
             elem_id="data-words",
         )
+        ui.word_notes = gr.HTML("", elem_id="data-word-notes")
     ui.rows = gr.HTML("", elem_id="data-rows")
 
 
@@ -230,15 +233,3 @@ def current_task(base: str, prompt: str, template: str, words: Any) -> TaskSpec:
     table = {str(row[0]): str(row[1] or "").strip() for row in (words or []) if row and row[0] not in (None, "")}
     task = from_json(TaskSpec, value | {"prompt": prompt or "", "template": template or ""})
     return task if task.kind != "classification" else from_json(TaskSpec, to_json(task) | {"label_words": table})
-
-
-def preview(studio: Studio, dataset: str, base: str, prompt: str, template: str, words: Any) -> str:
-    """The reading of the first row again, after a change of prompt, template or words."""
-    if not dataset:
-        return ""
-    try:
-        task = current_task(base, prompt, template, words)
-        first = studio.store.dataset(dataset).examples[0]
-        return reading_of(first.values, first.target, task)
-    except SteeringError as error:
-        return text.problem(error)

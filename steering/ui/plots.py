@@ -105,6 +105,14 @@ def classes(counts: dict[str, int]) -> str:
     return figure([data], height=90 + 26 * len(top), xaxis={"title": {"text": "rows"}}, yaxis=yaxis)
 
 
+def lengths(counts: Sequence[int]) -> str:
+    """How many rows have how many tokens."""
+    data = {"type": "histogram", "x": list(counts), "nbinsx": 30, "marker": {"color": LEARNED}}
+    return figure(
+        [data], height=220, xaxis={"title": {"text": "tokens of a row"}, "rangemode": "tozero"}, yaxis={"title": {"text": "rows"}}, bargap=0.05
+    )
+
+
 def part(value: Part) -> str | None:
     """An inspection result as a figure; None for what is drawn as a table or as text."""
     if isinstance(value, Scatter):

@@ -9,7 +9,7 @@ from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.methods import LEARNED
-from steering.ui import build, data, live, plots, runs, saved, text, train, vectors, verdict
+from steering.ui import build, data, live, plots, reading, runs, saved, text, train, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 DRAWN = 3 + 1 + live.TRAIN_PARTS + live.VERDICT_PARTS + 2 + 4 + live.VIEW_PARTS
@@ -93,7 +93,7 @@ def test_an_opened_run_brings_its_data_back(written) -> None:
 def test_the_preview_shows_prompt_row_and_answer(written) -> None:
     upload = written.upload()
     task = json.dumps({"kind": "classification"})
-    page = data.preview(written.studio, upload.digest, task, f"P {EVIL}", "Say {text} now", [["yes", "JA"], ["no", "NEIN"]])
+    page = reading.ask(written.studio, upload.digest, task, f"P {EVIL}", "Say {text} now", [["yes", "JA"], ["no", "NEIN"]], "")[2]
     clean(page)
     assert "Say " in page and ("JA" in page or "NEIN" in page)
 
