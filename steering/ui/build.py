@@ -1,6 +1,5 @@
 """The page: header, stations, and the wires between controls and handlers. ``build(studio).launch(...)``."""
 
-import logging
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -8,14 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from steering.errors import SteeringError
 from steering.studio import Studio
-from steering.ui import data, live, reading, runs, saved, text, train, vectors, verdict, widgets
+from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data
+from steering.ui.handlers import POLL, QUIET, go, guarded
 
-logger = logging.getLogger(__name__)
-
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-POLL = QUIET | {"queue": False, "concurrency_limit": None}
 TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
 TO_ADDRESS = (
     "(v) => {{ const u = new URL(location); v ? u.searchParams.set('{0}', v) : u.searchParams.delete('{0}'); history.replaceState({{}}, '', u); }}"
@@ -23,27 +18,12 @@ TO_ADDRESS = (
 LIVE_LINE = '<div class="visually-hidden" role="status" aria-live="polite">${value}</div>'
 
 
-def guarded(handler: Callable[..., Any], count: int, at: int = 0) -> Callable[..., Any]:
-    """``handler`` with its errors as a notice in output ``at``; the other outputs stay as they are. Nobody sees a traceback."""
-
-    def handle(*given: Any) -> Any:
-        try:
-            return handler(*given)
-        except Exception as error:
-            if not isinstance(error, SteeringError):
-                logger.exception("a handler of the page failed")
-            notice = text.problem(error)
-            return notice if count == 1 else [notice if i == at else gr.skip() for i in range(count)]
-
-    return handle
-
-
 def build(studio: Studio) -> Any:
     """The whole page over one studio."""
     demo = gr.Blocks(title="Prompt Steering Studio", delete_cache=(3600, 86400))
     with demo:
         ui = _draw(studio)
-        _wire_data(studio, ui)
+        wire_data.wire(studio, ui)
         _wire_train(studio, ui)
         _wire_verdict(studio, ui)
         _wire_vectors(studio, ui)
@@ -78,46 +58,10 @@ def _draw(studio: Studio) -> SimpleNamespace:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
                 setattr(ui, name, draws[name]())
+    ui.sets, ui.keeping = ui.data.sets, ui.data.keeping
     ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
-
-
-def _go(station: str) -> list[Any]:
-    """Station and tabs, for going there."""
-    return [station, gr.Tabs(selected=station)]
-
-
-def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
-    own, filled = ui.data, data.outputs(ui.data)
-    for name, tile in own.tiles.items():
-        starts = guarded(lambda name=name: ["", studio.start_sample(name), *_go("train")], 4)
-        begun = tile.click(starts, None, [own.error, ui.run, ui.station, ui.tabs], api_visibility="private")
-        begun.success(guarded(lambda name=name: data.load_sample(studio, name), data.PARTS), None, filled, **QUIET)
-    own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
-    read = own.file.upload(guarded(lambda path: data.load_file(studio, path), data.PARTS), own.file, filled, api_visibility="private")
-    read.then(lambda: None, None, own.file, **QUIET)  # read or refused: the next file can be dropped at once
-    again = guarded(lambda *given: data.read_again(studio, *given), data.PARTS)
-    gr.on(
-        [own.text_column.input, own.label_column.input, own.kind.input],
-        again,
-        [ui.dataset, own.text_column, own.label_column, own.kind],
-        filled,
-        **QUIET,
-    )
-    _wire_reading(studio, ui)
-    own.go.click(lambda: _go("train"), None, [ui.station, ui.tabs], **QUIET)
-
-
-def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
-    own = ui.data
-    parts = [own.reading, own.reading_timer, own.reads, own.lengths, own.word_notes]
-    asks = guarded(lambda *given: reading.ask(studio, *given), reading.PARTS, 2)
-    given = [ui.dataset, ui.task, own.prompt, own.template, own.words, ui.train.model]
-    changes = [ui.dataset.change, own.prompt.change, own.template.change, own.words.input, ui.train.model.blur]
-    gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
-    polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)
-    own.reading_timer.tick(polls, own.reading, parts, **POLL)
 
 
 def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
@@ -137,7 +81,7 @@ def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
     own.start.click(start, given, [own.error, ui.run], api_visibility="private")
     own.stop.click(guarded(lambda run: train.stop(studio, run), 1), ui.run, own.error, **QUIET)
     own.resume.click(guarded(lambda run: train.resume(studio, run), 1), ui.run, own.error, **QUIET)
-    own.verdict.click(lambda: _go("verdict"), None, [ui.station, ui.tabs], **QUIET)
+    own.verdict.click(lambda: go("verdict"), None, [ui.station, ui.tabs], **QUIET)
 
 
 def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
@@ -169,7 +113,7 @@ def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
     own.no.click(lambda: gr.Row(visible=False), None, own.confirm, **QUIET)
     deletes = guarded(lambda name: saved.delete(studio, name), 5)
     own.yes.click(deletes, ui.name, [own.error, own.cards, own.panel, ui.name, own.confirm], **QUIET)
-    looks = guarded(lambda name: [*_go("vectors"), vectors.choices(studio, name)], 3, 2)
+    looks = guarded(lambda name: [*go("vectors"), vectors.choices(studio, name)], 3, 2)
     own.look.click(looks, ui.name, [ui.station, ui.tabs, ui.vectors.prompt], **QUIET)
 
 
@@ -187,9 +131,9 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
         found = live.find(studio, str(event.id))
         if found is None:
             return [gr.skip()] * 3
-        return [found.id, *_go("verdict" if found.state == "done" else "train")]
+        return [found.id, *go("verdict" if found.state == "done" else "train")]
 
-    restore = guarded(lambda run: data.restore(studio, run), data.PARTS)
+    restore = guarded(lambda run: filling.restore(studio, run), filling.PARTS)
     opened = ui.runs.cards.pick(open_run, None, [ui.run, ui.station, ui.tabs], **QUIET)
     opened.then(restore, ui.run, data.outputs(ui.data), **QUIET)
 

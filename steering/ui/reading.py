@@ -7,7 +7,7 @@ import gradio as gr
 
 from steering.errors import NotFoundError, SteeringError, TemplateError, from_dict
 from steering.studio import Studio
-from steering.ui import data, plots, text
+from steering.ui import filling, plots, report, text
 
 PARTS = 5
 """What :func:`ask` and :func:`poll` fill: request, timer, reading, lengths, label words."""
@@ -20,11 +20,11 @@ def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, wor
     if not dataset:
         return [gr.skip()] * PARTS
     try:
-        task = data.current_task(base, prompt, template, words)
+        task = filling.current_task(base, prompt, template, words)
         examples = studio.store.dataset(dataset).examples
         if not examples:
             return ["", gr.Timer(active=False), text.empty("There is no usable row to show."), "", ""]
-        plain = data.reading_of(examples[0].values, examples[0].target, task)
+        plain = report.reading_of(examples[0].values, examples[0].target, task)
         return [studio.ask_reading(dataset, task, model), gr.Timer(active=True), plain, gr.skip(), gr.skip()]
     except SteeringError as error:
         return ["", gr.Timer(active=False), text.problem(error), "", ""]

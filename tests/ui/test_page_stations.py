@@ -9,7 +9,7 @@ from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.methods import LEARNED
-from steering.ui import build, data, live, plots, reading, runs, saved, text, train, vectors, verdict
+from steering.ui import filling, handlers, live, plots, reading, runs, saved, text, train, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 DRAWN = 3 + 1 + live.TRAIN_PARTS + live.VERDICT_PARTS + 2 + 4 + live.VIEW_PARTS
@@ -55,7 +55,7 @@ def test_durations(seconds, said) -> None:
 def test_an_upload_fills_every_control(written, tmp_path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
-    out = data.load_file(written.studio, str(path))
+    out = filling.load_file(written.studio, str(path))
     assert len(out) == 16 and out[0] == "" and out[1]
     for page in (out[4], out[12], out[14]):
         clean(page)
@@ -66,28 +66,28 @@ def test_an_upload_fills_every_control(written, tmp_path) -> None:
 def test_a_file_of_one_class_says_so_on_the_button(written, tmp_path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"row number {i},same\n" for i in range(40)))
-    out = data.read_again(written.studio, data.load_file(written.studio, str(path))[1], "text", "label", "classification")
+    out = filling.read_again(written.studio, filling.load_file(written.studio, str(path))[1], "text", "label", "classification")
     assert out[15].interactive is False and "Must be fixed" in out[4]
 
 
 def test_a_file_that_is_gone_is_a_sentence(written) -> None:
     with pytest.raises(SteeringError, match="no longer here"):
-        data.load_file(written.studio, "/nowhere/at/all.csv")
+        filling.load_file(written.studio, "/nowhere/at/all.csv")
 
 
 def test_a_sample_fills_every_control(written) -> None:
     first = written.studio.data.samples()[0]
-    out = data.load_sample(written.studio, first.name)
+    out = filling.load_sample(written.studio, first.name)
     assert out[9] == first.prompt and out[3] == first.name
 
 
 def test_an_opened_run_brings_its_data_back(written) -> None:
     run = written.run()
-    out = data.restore(written.studio, run)
+    out = filling.restore(written.studio, run)
     spec = written.studio.run(run).run.spec
     assert out[1] == spec.dataset and out[9] == spec.task.prompt and out[15].interactive
     clean(out[14])
-    assert all(map(skipped, data.restore(written.studio, "")))
+    assert all(map(skipped, filling.restore(written.studio, "")))
 
 
 def test_the_preview_shows_prompt_row_and_answer(written) -> None:
@@ -100,7 +100,7 @@ def test_the_preview_shows_prompt_row_and_answer(written) -> None:
 
 @pytest.mark.parametrize("base", ["", "[]", '"x"', '{"kind": "classification", "odd": 1}'])
 def test_an_odd_task_is_refused(base) -> None:
-    handler = build.guarded(lambda: data.current_task(base, "", "", []), 1)
+    handler = handlers.guarded(lambda: filling.current_task(base, "", "", []), 1)
     assert "notice" in handler()
 
 
