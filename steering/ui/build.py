@@ -41,7 +41,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         ui.engine = gr.HTML(train.engine_line({}), elem_id="engine")
         ui.toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="theme-toggle")
     ui.live = gr.HTML("", html_template=LIVE_LINE, elem_id="live-status")
-    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name"):
+    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name", "judged", "pulse_run", "pulse_answers", "pulse_view"):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
     ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
@@ -140,12 +140,23 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     def arrive(kept: Any, request: gr.Request) -> list[Any]:
         return live.arrive(studio, dict(request.query_params), kept)
 
-    asked = [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look, ui.vectors.prompt, ui.vectors.view]
-    train_parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
-    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *train_parts, *verdict.outputs(ui.verdict), ui.tabs, ui.station]
-    drawn += [ui.play, ui.verdict.answers, ui.use, ui.saved.answers, *vectors.outputs(ui.vectors)]
-    ticks = guarded(lambda *given: live.tick(studio, *given), len(drawn), 4)
-    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(ticks, asked, drawn, **POLL).then(
-        restore, ui.run, data.outputs(ui.data), **QUIET
-    )
-    ui.timer.tick(ticks, asked, drawn, **POLL)
+    draws = _wire_pulse(studio, ui)
+    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(*draws, **POLL).then(restore, ui.run, data.outputs(ui.data), **QUIET)
+
+
+def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], list[Any]]:
+    """The timer fills three marks; what follows from each is drawn by its change. Returns handler, inputs and outputs of the run's part."""
+    marks = [ui.pulse_run, ui.pulse_answers, ui.pulse_view]
+    pulses = guarded(lambda *given: live.pulse(studio, *given), len(marks))
+    ui.timer.tick(pulses, [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look], marks, **POLL)
+    parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
+    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *parts, ui.judged, ui.tabs, ui.station]
+    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 4)
+    ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
+    judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
+    ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
+    answers = [ui.play, ui.verdict.answers, ui.use, ui.saved.answers]
+    ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
+    views = guarded(lambda *given: vectors.poll(studio, *given), live.VIEW_PARTS, 1)
+    ui.pulse_view.change(views, [ui.look, ui.vectors.prompt, ui.vectors.view], vectors.outputs(ui.vectors), **POLL)
+    return draws, [ui.run, ui.seen, ui.station], drawn

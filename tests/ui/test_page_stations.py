@@ -12,7 +12,7 @@ from steering.methods import LEARNED
 from steering.ui import filling, handlers, live, plots, reading, runs, saved, text, train, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
-DRAWN = 3 + 1 + live.TRAIN_PARTS + live.VERDICT_PARTS + 2 + 4 + live.VIEW_PARTS
+DRAWN = 3 + 1 + live.TRAIN_PARTS + 1 + 2
 
 
 def clean(page: str) -> None:
@@ -24,8 +24,8 @@ def skipped(value) -> bool:
     return isinstance(value, dict) and set(value) == {"__type__"}
 
 
-def tick(written, run="", seen="", station="train", play="", use="", look="", prompt=None, view=None):
-    out = live.tick(written.studio, run, seen, station, play, use, look, prompt, view)
+def tick(written, run="", seen="", station="train"):
+    out = live.draw(written.studio, run, seen, station)
     assert len(out) == DRAWN
     return out
 
@@ -187,6 +187,21 @@ def test_nothing_new_draws_nothing(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     assert all(map(skipped, tick(written, run, seen)))
+    assert all(map(skipped, live.pulse(written.studio, run, seen, "train", "", "", "")))
+
+
+def test_the_pulse_marks_only_what_changed(written) -> None:
+    run = written.run()
+    seen = tick(written, run)[0]
+    request, _ = verdict.ask(written.studio, run, "hello")
+    marks = live.pulse(written.studio, run, seen, "train", request, "", "")
+    assert skipped(marks[0]) and skipped(marks[2])
+    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] == marks[1]
+    written.studio.store.update_request(request, state="running", result={"outputs": []})
+    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] != marks[1]
+    assert live.pulse(written.studio, run, seen, "train", "gone", "", "gone")[1:] != marks[1:]
+    written.studio.store.update_run(run, step=3)
+    assert not skipped(live.pulse(written.studio, run, seen, "train", "", "", "")[0])
 
 
 def test_an_odd_memory_counts_as_nothing_seen(written) -> None:
@@ -205,7 +220,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
     seen = tick(written, run, station=station)[0]
     written.studio.store.update_run(run, state="done")
     out = tick(written, run, seen, station=station)
-    moved = out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS :][:2]
+    moved = out[5 + live.TRAIN_PARTS :]
     assert (moved[1] == "verdict") is jumps
     again = tick(written, run, out[0], station=station)
     assert all(map(skipped, again))
@@ -214,7 +229,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
 def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None:
     run = written.run("done", judged=True)
     out = tick(written, run)
-    assert skipped(out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS])
+    assert skipped(out[5 + live.TRAIN_PARTS])
 
 
 def test_the_engine_is_said_apart_from_the_run(written) -> None:
@@ -260,7 +275,8 @@ def test_answers_are_shown_as_text(written) -> None:
     shown, over = verdict.answers(written.studio, request)
     clean(shown)
     assert over and "90 %" in shown
-    assert tick(written, run, play=request)[-live.VIEW_PARTS - 4] == ""
+    assert live.answers(written.studio, request, "")[0] == ""
+    assert len(live.judged(written.studio, run)) == live.VERDICT_PARTS
 
 
 def test_a_failed_answer_is_a_notice(written) -> None:
@@ -313,7 +329,7 @@ def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
     written.save()
     request, note, *_ = vectors.show(written.studio, "mine", "neighbours")
     assert written.studio.store.request(request).kind == "inspect" and "Reading" in note
-    assert vectors.poll(written.studio, request, "mine", "neighbours") is None
+    assert all(map(skipped, vectors.poll(written.studio, request, "mine", "neighbours")))
     digest = artifact.read(written.studio.folders[0] / "mine.safetensors").digest
     written.studio.store.put_view(digest, "neighbours", result_to_json(PARTS[0]))
     written.studio.store.update_request(request, state="done", result={})
