@@ -1,7 +1,8 @@
 """A saved prompt: one safetensors file, its meaning as JSON under one metadata key.
 
-Format 1: tensors ``soft_prompt`` [P, H], or ``prefix_keys`` and ``prefix_values`` [L, K, P, D] (after RoPE), fp32; metadata key
-``prompt_steering_studio`` holds :class:`Card` as JSON. Nothing in the file is ever executed or imported by name. It is read without torch.
+Format 1: tensors ``soft_prompt`` [P, H], or ``prefix_keys`` and ``prefix_values`` [L, K, P, D] (after RoPE), fp32; for a prefix in n of the L
+layers [n, K, P, D], and ``prefix_layers`` [L] with 1 where a layer has its part and 0 elsewhere. Metadata key ``prompt_steering_studio`` holds
+:class:`Card` as JSON. Nothing in the file is ever executed or imported by name. It is read without torch.
 """
 
 import hashlib
@@ -24,7 +25,8 @@ from steering.store import replace_file
 KEY = "prompt_steering_studio"
 FORMAT = 1
 SUFFIX = ".safetensors"
-RANKS = {"soft_prompt": 2, "prefix_keys": 4, "prefix_values": 4}
+RANKS = {"soft_prompt": 2, "prefix_keys": 4, "prefix_values": 4, "prefix_layers": 1}
+FORMS = ({"soft_prompt"}, {"prefix_keys", "prefix_values"}, {"prefix_keys", "prefix_values", "prefix_layers"})
 MAX_BYTES = 1 << 30
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -162,7 +164,7 @@ def _card(path: Path, metadata: dict[str, str] | None) -> Card:
 
 
 def _check_names(path: Path, names: set[str]) -> None:
-    if names not in ({"soft_prompt"}, {"prefix_keys", "prefix_values"}):
+    if names not in FORMS:
         raise ArtifactError(f"{path.name} holds tensors {sorted(names)}, expected a soft prompt or a prefix.", "It is some other file.")
 
 
@@ -170,7 +172,8 @@ def _check_header(path: Path, card: Card, tensors: dict[str, Any]) -> None:
     """Before anything is read: numpy has no name for some of the types that a file may hold."""
     for name, tensor in sorted(tensors.items()):
         kind, shape = tensor.get_dtype(), tensor.get_shape()
-        if kind != "F32" or len(shape) != RANKS[name] or shape[-2] != card.virtual_tokens or math.prod(shape) == 0:
+        vectors = RANKS[name] > 1
+        if kind != "F32" or len(shape) != RANKS[name] or (vectors and shape[-2] != card.virtual_tokens) or math.prod(shape) == 0:
             raise ArtifactError(
                 f"{path.name}: tensor {name} is {kind}{shape}, which does not fit {card.virtual_tokens} virtual tokens in F32.",
                 "The file is damaged; download or export it again.",
@@ -181,7 +184,12 @@ def _check_tensors(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None
     for name, tensor in sorted(tensors.items()):
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{path.name}: tensor {name} holds values that are not finite numbers.", "Train it again with a lower learning rate.")
-    shapes = {t.shape for t in tensors.values()}
+    shapes = {t.shape for name, t in tensors.items() if RANKS[name] > 1}
+    marks = tensors.get("prefix_layers")
+    if marks is not None and (not np.isin(marks, (0, 1)).all() or marks.sum() != tensors["prefix_keys"].shape[0]):
+        raise ArtifactError(
+            f"{path.name}: prefix_layers does not name as many layers as there are keys ({tensors['prefix_keys'].shape[0]}).", "The file is damaged."
+        )
     if len(shapes) != 1:
         raise ArtifactError(f"{path.name}: keys and values differ in shape ({sorted(shapes)}).", "The file is damaged.")
 

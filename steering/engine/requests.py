@@ -18,7 +18,7 @@ from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.scoring import score_labels
-from steering.methods.vectors import root_of
+from steering.methods.forms import root_of
 from steering.spec import TaskSpec
 from steering.store import Store
 
@@ -58,7 +58,7 @@ class Office:
             context = contestants.Context(spec.task, (), self.folders)
             return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
         best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-        return contestants.learned(self.lm, spec.method, root_of(best), f"{run} step {int(state.numbers['best_step'])}")
+        return contestants.learned(self.lm, spec.method, root_of(self.lm, best), f"{run} step {int(state.numbers['best_step'])}")
 
 
 def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:

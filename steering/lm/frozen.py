@@ -7,11 +7,13 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from steering.errors import ModelError
 from steering.lm import padded
 from steering.lm.attention import KV, LAYOUT, Layout
 from steering.lm.forest import Branch, Tree, pack
@@ -102,18 +104,46 @@ class FrozenLM:
         """Header and ``text`` as a root: what every text contestant is."""
         return Root(embeds=self.embed(self.header + self.encode(text)))
 
+    @cached_property
+    def header_kv(self) -> tuple[KV, ...]:
+        """Keys and values of the header alone in every layer, fp32, [K, h, D] each; h may be 0."""
+        if not self.header:
+            empty = torch.zeros(self.shape.K, 0, self.shape.D, device=self.device)
+            return ((empty, empty),) * self.shape.L
+        with torch.no_grad():
+            kv = self.to_kv(Root(embeds=self.embed(self.header))).kv
+        assert kv is not None
+        return tuple((k.float(), v.float()) for k, v in kv)
+
     # -- logits -------------------------------------------------------------------------------------------------------------------------------
     def logits(self, trees: Sequence[Tree]) -> Tensor:
         """Next-token logits [G, V] at every graded position, in the order of :class:`~steering.lm.forest.Packed`.
 
-        Differentiable in the roots. Raises AssertionError where a sequence is longer than the context.
+        Differentiable in the roots.
+
+        Raises:
+            AssertionError: a sequence is longer than the context.
+            ModelError: a prefix in some layers only, on a model that runs in the padded layout.
         """
         for tree in trees:
             longest = max((len(b.ids) + max(map(len, b.twigs), default=0) for b in tree.branches), default=0)
             assert tree.root.length + longest <= self.shape.context, "sequence longer than the model's context"
         if self.layout == "padded":
+            self.require_layout(*(tree.root for tree in trees))
             return padded.logits(self.model, trees)
         return self._forest(trees, None)
+
+    def require_layout(self, *roots: Root) -> None:
+        """Refuse what only per-segment attention can do: the model's own attention has one mask for all layers.
+
+        Raises:
+            ModelError: a prefix in some layers only, on a model that runs in the padded layout.
+        """
+        if self.layout == "padded" and any(root.uneven for root in roots):
+            raise ModelError(
+                f"{self.id!r} runs with its own attention, which sees a prefix in every layer or in none; this prefix is in some layers only.",
+                "Use layers=all, or a model whose attention can be replaced (Llama, Qwen, Gemma, Mistral, GPT-2, ...).",
+            )
 
     def to_kv(self, root: Root) -> Root:
         """The same steering as keys and values: computed once, then shared by any number of inputs. Differentiable."""

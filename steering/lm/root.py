@@ -17,7 +17,8 @@ class Root:
     Exactly one of the two forms is set:
 
     ``embeds``: [P, H], any float dtype, with gradient where it is learned; P may be 0 (no prompt).
-    ``kv``: one (key, value) pair a layer, each [K, P, D] **as they enter attention** (after RoPE and key norms).
+    ``kv``: one (key, value) pair a layer, each [K, P, D] **as they enter attention** (after RoPE and key norms). A layer may hold fewer than P
+    positions, the first ones: then that layer sees no more of the steering (a prefix in some layers only).
     """
 
     embeds: Tensor | None = None
@@ -29,6 +30,7 @@ class Root:
             assert self.embeds.dim() == 2, f"embeds must be [P, H], got {tuple(self.embeds.shape)}"
         if self.kv is not None:
             assert self.kv and all(k.dim() == 3 and k.shape == v.shape for k, v in self.kv), "kv must be L pairs of [K, P, D]"
+            assert len({(k.shape[0], k.shape[2]) for k, _ in self.kv}) == 1, "layers may differ in P only"
 
     @property
     def length(self) -> int:
@@ -36,7 +38,12 @@ class Root:
         if self.embeds is not None:
             return self.embeds.shape[0]
         assert self.kv is not None
-        return self.kv[0][0].shape[1]
+        return max(k.shape[1] for k, _ in self.kv)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether some layers see less of it than others."""
+        return self.kv is not None and len({k.shape[1] for k, _ in self.kv}) > 1
 
     def detach(self) -> "Root":
         """The same numbers without gradient."""

@@ -193,7 +193,7 @@ def test_learned_contestant_is_not_the_manual_prompt(home):
     run = _start(studio)
     _drain(_worker(studio))
     lm = tiny.build()
-    from steering.methods.vectors import root_of
+    from steering.methods.forms import root_of
 
-    root = root_of({n: torch.from_numpy(t) for n, t in _vectors(studio, run).items()})
+    root = root_of(lm, {n: torch.from_numpy(t) for n, t in _vectors(studio, run).items()})
     assert not torch.allclose(root.embeds, lm.text_root(prompt_text(studio.store.run(run).spec.task.prompt)).embeds)

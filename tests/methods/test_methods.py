@@ -7,7 +7,7 @@ from steering.errors import ArtifactError, DataError, SpecError, TemplateError
 from steering.lm.encode import prompt_text
 from steering.lm.forest import Branch, Tree
 from steering.methods import LEARNED, METHODS, Setting, method, options
-from steering.methods.vectors import root_of
+from steering.methods.forms import root_of
 from steering.spec import Example, TaskSpec
 
 TASK = TaskSpec(kind="classification", template="{text}\nLabel:", prompt="Is the film good or bad?", label_words={"pos": "good", "neg": "bad"})
@@ -42,11 +42,12 @@ def test_only_its_own_parameters_get_gradient_and_saved_vectors_are_the_root(lm,
     before = lm.weights_hash()
     steering = _build(lm, name)
     optimizer = torch.optim.AdamW(steering.parameters().values(), lr=0.1)
-    lm.logits([Tree(steering.root(), BRANCHES)]).logsumexp(-1).sum().backward()
-    optimizer.step()
+    for _ in range(2):  # the layers of a network get none before its last layer has left zero
+        lm.logits([Tree(steering.root(), BRANCHES)]).logsumexp(-1).sum().backward()
+        optimizer.step()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in steering.parameters().values())
     assert float(steering.drift().detach()) > 0
-    again = root_of(steering.vectors())
+    again = root_of(lm, steering.vectors())
     assert torch.equal(lm.logits([Tree(again, BRANCHES)]), lm.logits([Tree(steering.root().detach(), BRANCHES)]))
     assert lm.weights_hash() == before
 
@@ -90,6 +91,6 @@ def test_demonstrations_take_classes_in_turn_and_need_rows(lm):
         draw(TASK, (), 4, 0)
 
 
-def test_foreign_tensors_are_refused():
+def test_foreign_tensors_are_refused(lm):
     with pytest.raises(ArtifactError, match="no soft prompt and no prefix"):
-        root_of({"weights": torch.zeros(2, 2)})
+        root_of(lm, {"weights": torch.zeros(2, 2)})
