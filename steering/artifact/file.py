@@ -98,6 +98,12 @@ def free_name(folders: list[Path], wanted: str) -> str:
     return name
 
 
+def encoded(artifact: Artifact) -> bytes:
+    """The file's content; the same prompt gives the same bytes."""
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
+    return save(tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+
+
 def write(folder: Path, artifact: Artifact) -> Path:
     """Write atomically; returns the path.
 
@@ -106,8 +112,7 @@ def write(folder: Path, artifact: Artifact) -> Path:
     """
     assert _NAME.fullmatch(artifact.card.name), f"{artifact.card.name!r} is no safe name"
     path = folder / (artifact.card.name + SUFFIX)
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
-    content = save(tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+    content = encoded(artifact)
 
     def fill(temporary: Path) -> None:
         temporary.write_bytes(content)

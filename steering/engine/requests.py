@@ -10,6 +10,7 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.exchange import bring_in
 from steering.engine.judging import judge
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -118,4 +119,5 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "inspect": inspect,
     "compare": compare,
     "describe": describe,
+    "import": bring_in,
 }

@@ -156,6 +156,24 @@ class FrozenLM:
         length = root.length
         return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape))
 
+    def extended(self, root: Root, ids: Sequence[int]) -> Root:
+        """The steering followed by ``ids``, as keys and values [K, P + T, D] a layer.
+
+        Raises:
+            ModelError: keys and values on a model that runs in the padded layout.
+        """
+        if root.embeds is not None:
+            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)])))
+        if self.layout == "padded":
+            raise ModelError(f"{self.id!r} runs with its own attention, which cannot lengthen a prefix.", "Use a soft prompt.")
+        assert root.kv is not None
+        _, tape = self.branch_kv([Tree(root, (Branch(tuple(ids), 1),))])
+        count = len(ids)
+        added = [(k[:count].transpose(0, 1), v[:count].transpose(0, 1)) for k, v in tape]
+        return Root(
+            kv=tuple((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
+        )
+
     def branch_kv(self, trees: Sequence[Tree]) -> tuple[Tensor, list[KV]]:
         """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty."""
         tape: list[KV] = []
