@@ -4,6 +4,7 @@ A folder holds ``adapter_config.json`` and ``adapter_model.safetensors`` with on
 
     PROMPT_TUNING, and P_TUNING or CPT as PEFT saves them    [P, H]
     PREFIX_TUNING, and CARTRIDGE                              [P, L * 2 * K * D]: layer, then key before value, then head, then dimension
+    LORA (written only)                                       base_model.model.<module>.lora_A.weight [r, in], .lora_B.weight [out, r]
 
 Keys lie there as they enter attention, and inputs start at position P, exactly as here (PEFT 0.21.2, peft_model.py ``get_prompt``). What PEFT
 has no place for (task, fingerprint of the model, figures) goes to ``studio.json`` beside it, which PEFT does not read.
@@ -19,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
-from steering.artifact.file import MAX_BYTES, Artifact, Card
+from steering.artifact.file import LORA, MAX_BYTES, Artifact, Card, lora_names
 from steering.errors import ArtifactError, NotFoundError, SteeringError
 from steering.knobs import from_json, to_json
 
@@ -74,6 +75,8 @@ def files(made: Artifact) -> dict[str, bytes]:
             f"{card.name!r} is a prefix in some layers only; PEFT puts a prefix into every layer.",
             "Export it --to safetensors, or train with layers=all.",
         )
+    if lora_names(tensors):
+        return _lora_files(made)
     if "soft_prompt" in tensors:
         rows = tensors["soft_prompt"]
         kind: dict[str, Any] = {"peft_type": "PROMPT_TUNING", "prompt_tuning_init": "RANDOM", "token_dim": rows.shape[1]}
@@ -95,6 +98,32 @@ def files(made: Artifact) -> dict[str, bytes]:
         WEIGHTS: save({TENSOR: np.ascontiguousarray(rows, dtype=np.float32)}, metadata={"format": "pt"}),
         OURS: _text({"card": to_json(card)}),
         "README.md": _readme(card, kind["peft_type"]).encode(),
+        CONFIG: _text(config),
+    }
+
+
+def _lora_files(made: Artifact) -> dict[str, bytes]:
+    """LoRA as PEFT names it; the scale is in B already, so alpha is r."""
+    names = sorted(name[len(LORA) : -2] for name in lora_names(made.tensors) if name.endswith(".A"))
+    halves = {f"base_model.model.{name}.lora_{half}.weight": made.tensors[f"{LORA}{name}.{half}"] for name in names for half in "AB"}
+    rank = made.tensors[f"{LORA}{names[0]}.A"].shape[0]
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": made.card.model,
+        "revision": made.card.revision or None,
+        "inference_mode": True,
+        "r": rank,
+        "lora_alpha": rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": names,
+    }
+    front = f"It was trained under this prompt, which goes before every input:\n\n    {made.card.task.prompt!r}\n"
+    return {
+        WEIGHTS: save({name: np.ascontiguousarray(t) for name, t in halves.items()}, metadata={"format": "pt"}),
+        OURS: _text({"card": to_json(made.card)}),
+        "README.md": (_readme(made.card, "LORA") + "\n" + front).encode(),
         CONFIG: _text(config),
     }
 

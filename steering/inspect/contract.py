@@ -28,6 +28,9 @@ FORMS: dict[Need, frozenset[str]] = {"soft_prompt": frozenset({"soft_prompt"}), 
 PARTIAL = "prefix_layers"
 """Tensor beside a prefix that is in some layers only: which ones."""
 
+WEIGHTS = "lora."
+"""How the names of tensors begin that change weights."""
+
 TITLES: dict[Need, str] = {"soft_prompt": "a soft prompt", "prefix": "a prefix", "any": "learned vectors"}
 
 
@@ -86,6 +89,8 @@ class View(Protocol):
 def missing(needs: Need, vectors: Collection[str]) -> str:
     """Why a view that needs this form cannot look at ``vectors``; empty where it can."""
     names = frozenset(vectors) - {PARTIAL}
+    if any(name.startswith(WEIGHTS) for name in names):
+        return "this is a change of the model's weights (LoRA); there are no learned vectors to look at."
     held: list[Need] = [form for form, keys in FORMS.items() if keys == names]
     if not held:
         return f"there are no learned vectors of a known form here (found: {', '.join(sorted(names)) or 'none'})."

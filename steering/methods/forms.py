@@ -6,12 +6,14 @@ prefix in n layers     the same [n, K, P, D], and prefix_layers [L]: 1 where a l
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 
 from steering.errors import ArtifactError
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
+from steering.methods.lora import PREFIX, changed
 
 SOFT_PROMPT = "soft_prompt"
 KEYS, VALUES, LAYERS = "prefix_keys", "prefix_values", "prefix_layers"
@@ -23,10 +25,15 @@ def root_of(lm: FrozenLM, vectors: dict[str, Tensor]) -> Root:
     Raises:
         ArtifactError: the tensors are of no known form, or do not fit this model's shape.
     """
-    made = FORMS.get(frozenset(vectors))
+    weights = {name: t for name, t in vectors.items() if name.startswith(PREFIX)}
+    front = {name: t for name, t in vectors.items() if name not in weights}
+    made = FORMS.get(frozenset(front))
+    if weights and not front:
+        return Root(embeds=lm.embed(()), adapter=changed(lm, weights))
     if made is None:
         raise ArtifactError(f"tensors {sorted(vectors)} are no soft prompt and no prefix.", f"Expected {SOFT_PROMPT!r}, or {KEYS!r} and {VALUES!r}.")
-    return made(lm, vectors)
+    root = made(lm, front)
+    return replace(root, adapter=changed(lm, weights)) if weights else root
 
 
 def _soft_prompt(lm: FrozenLM, vectors: dict[str, Tensor]) -> Root:

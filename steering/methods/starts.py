@@ -101,6 +101,8 @@ def _saved(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
     root = root_of(lm, found.vectors)
     note = f"The vectors start from the saved prompt {options.start_from.strip()!r}, so step 0 is that prompt, not yours."
     have, count = root.length - found.header, options.virtual_tokens
+    if root.adapter is not None:
+        raise ArtifactError(f"{options.start_from!r} is a change of the model's weights (LoRA) and cannot be a start.", "Start from vectors.")
     if root.uneven:
         raise ArtifactError(f"{options.start_from!r} is a prefix in some layers only and cannot be a start.", "Start from a prefix in all layers.")
     if count in (None, have):

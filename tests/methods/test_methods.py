@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from steering.errors import ArtifactError, DataError, SpecError, TemplateError
+from steering.knobs import describe
 from steering.lm.encode import prompt_text
 from steering.lm.forest import Branch, Tree
 from steering.methods import LEARNED, METHODS, Setting, method, options
@@ -52,7 +53,10 @@ def test_only_its_own_parameters_get_gradient_and_saved_vectors_are_the_root(lm,
     assert lm.weights_hash() == before
 
 
-@pytest.mark.parametrize("name", LEARNED)
+VECTORS = [name for name, entry in LEARNED.items() if any(item.name == "virtual_tokens" for item in describe(entry.Options))]
+
+
+@pytest.mark.parametrize("name", VECTORS)
 def test_other_lengths_say_that_step_zero_is_only_near(lm, name):
     for count in (3, 40):
         steering = _build(lm, name, virtual_tokens=count)
@@ -61,7 +65,7 @@ def test_other_lengths_say_that_step_zero_is_only_near(lm, name):
     assert _build(lm, name).note == ""
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", VECTORS)
 def test_without_a_prompt_it_says_where_it_starts(lm, name):
     empty = TaskSpec(kind="classification", template="{text}", prompt=" ", label_words=TASK.label_words)
     assert "no manual prompt to start from" in _build(lm, name, empty).note
