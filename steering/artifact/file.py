@@ -1,13 +1,16 @@
 """A saved prompt: one safetensors file, its meaning as JSON under one metadata key.
 
-Format 1: tensors ``soft_prompt`` [P, H], or ``prefix_keys`` and ``prefix_values`` [L, K, P, D] (after RoPE), fp32; metadata key
-``prompt_steering_studio`` holds :class:`Card` as JSON. Nothing in the file is ever executed or imported by name. It is read without torch.
+Format 1: tensors ``soft_prompt`` [P, H], or ``prefix_keys`` and ``prefix_values`` [L, K, P, D] (after RoPE), fp32; for a prefix in n of the L
+layers [n, K, P, D], and ``prefix_layers`` [L] with 1 where a layer has its part and 0 elsewhere; for LoRA pairs ``lora.<module>.A`` [r, in] and
+``lora.<module>.B`` [out, r], beside the ``soft_prompt`` of its manual prompt. Metadata key ``prompt_steering_studio`` holds :class:`Card` as
+JSON. Nothing in the file is ever executed or imported by name. It is read without torch.
 """
 
 import hashlib
 import json
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,9 @@ from steering.store import replace_file
 KEY = "prompt_steering_studio"
 FORMAT = 1
 SUFFIX = ".safetensors"
-RANKS = {"soft_prompt": 2, "prefix_keys": 4, "prefix_values": 4}
+RANKS = {"soft_prompt": 2, "prefix_keys": 4, "prefix_values": 4, "prefix_layers": 1}
+FORMS = ({"soft_prompt"}, {"prefix_keys", "prefix_values"}, {"prefix_keys", "prefix_values", "prefix_layers"})
+LORA = "lora."
 MAX_BYTES = 1 << 30
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -96,6 +101,12 @@ def free_name(folders: list[Path], wanted: str) -> str:
     return name
 
 
+def encoded(artifact: Artifact) -> bytes:
+    """The file's content; the same prompt gives the same bytes."""
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
+    return save(tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+
+
 def write(folder: Path, artifact: Artifact) -> Path:
     """Write atomically; returns the path.
 
@@ -104,8 +115,7 @@ def write(folder: Path, artifact: Artifact) -> Path:
     """
     assert _NAME.fullmatch(artifact.card.name), f"{artifact.card.name!r} is no safe name"
     path = folder / (artifact.card.name + SUFFIX)
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
-    content = save(tensors, metadata={KEY: json.dumps(to_json(artifact.card), ensure_ascii=False, sort_keys=True)})
+    content = encoded(artifact)
 
     def fill(temporary: Path) -> None:
         temporary.write_bytes(content)
@@ -162,15 +172,27 @@ def _card(path: Path, metadata: dict[str, str] | None) -> Card:
 
 
 def _check_names(path: Path, names: set[str]) -> None:
-    if names not in ({"soft_prompt"}, {"prefix_keys", "prefix_values"}):
-        raise ArtifactError(f"{path.name} holds tensors {sorted(names)}, expected a soft prompt or a prefix.", "It is some other file.")
+    weights = lora_names(names)
+    if names - weights not in FORMS and not (weights and names == weights):
+        held = sorted(names)[:6]
+        raise ArtifactError(f"{path.name} holds tensors {held}, expected a soft prompt or a prefix.", "It is some other file.")
+    halves = {half: {name[:-2] for name in weights if name.endswith(half)} for half in (".A", ".B")}
+    if halves[".A"] != halves[".B"] or 2 * len(halves[".A"]) != len(weights):
+        raise ArtifactError(f"{path.name}: its LoRA tensors do not come in pairs A and B ({len(weights)} of them).", "The file is damaged.")
+
+
+def lora_names(names: Collection[str]) -> set[str]:
+    """Names of the tensors that change weights."""
+    return {name for name in names if name.startswith(LORA)}
 
 
 def _check_header(path: Path, card: Card, tensors: dict[str, Any]) -> None:
     """Before anything is read: numpy has no name for some of the types that a file may hold."""
     for name, tensor in sorted(tensors.items()):
         kind, shape = tensor.get_dtype(), tensor.get_shape()
-        if kind != "F32" or len(shape) != RANKS[name] or shape[-2] != card.virtual_tokens or math.prod(shape) == 0:
+        rank = RANKS.get(name, 2)
+        vectors = name in RANKS and rank > 1
+        if kind != "F32" or len(shape) != rank or (vectors and shape[-2] != card.virtual_tokens) or math.prod(shape) == 0:
             raise ArtifactError(
                 f"{path.name}: tensor {name} is {kind}{shape}, which does not fit {card.virtual_tokens} virtual tokens in F32.",
                 "The file is damaged; download or export it again.",
@@ -181,8 +203,18 @@ def _check_tensors(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None
     for name, tensor in sorted(tensors.items()):
         if not np.isfinite(tensor).all():
             raise ArtifactError(f"{path.name}: tensor {name} holds values that are not finite numbers.", "Train it again with a lower learning rate.")
-    shapes = {t.shape for t in tensors.values()}
-    if len(shapes) != 1:
+    for name in sorted(lora_names(tensors)):
+        other = name[:-1] + "B"
+        if name.endswith(".A") and tensors[name].shape[0] != tensors[other].shape[1]:
+            shapes_given = f"{list(tensors[name].shape)} and {list(tensors[other].shape)}"
+            raise ArtifactError(f"{path.name}: {name} and {other} have shapes {shapes_given}, expected one rank.", "The file is damaged.")
+    shapes = {t.shape for name, t in tensors.items() if RANKS.get(name, 0) > 1}
+    marks = tensors.get("prefix_layers")
+    if marks is not None and (not np.isin(marks, (0, 1)).all() or marks.sum() != tensors["prefix_keys"].shape[0]):
+        raise ArtifactError(
+            f"{path.name}: prefix_layers does not name as many layers as there are keys ({tensors['prefix_keys'].shape[0]}).", "The file is damaged."
+        )
+    if len(shapes) > 1:
         raise ArtifactError(f"{path.name}: keys and values differ in shape ({sorted(shapes)}).", "The file is damaged.")
 
 

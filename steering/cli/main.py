@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import verbs
+from steering.cli import exchange, verbs
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL
@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
     for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):
         verb(name, act, text).add_argument("run")

@@ -151,11 +151,16 @@ def _task(upload: Upload, prompt: str | None, template: str, label_words: str) -
     if template:
         changes["template"] = template.replace("\\n", "\n")
     if label_words:
-        changes["label_words"] = {**task.label_words, **_words(label_words)}
+        changes["label_words"] = {**task.label_words, **words_of(label_words)}
     return replace(task, **changes)
 
 
-def _words(text: str) -> dict[str, str]:
+def words_of(text: str) -> dict[str, str]:
+    """``raw=word,...`` as label words.
+
+    Raises:
+        SpecError: not of that form.
+    """
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if not all(sep and raw.strip() for raw, sep, _ in pairs):
         raise SpecError(f"--label-words {text!r} is not a list of RAW=WORD.", "Write --label-words pos=positive,neg=negative.")
@@ -178,7 +183,7 @@ def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Uploa
     if args.template:
         task = replace(task, template=args.template.replace("\\n", "\n"))
     if args.label_words:
-        task = replace(task, label_words={**task.label_words, **_words(args.label_words)})
+        task = replace(task, label_words={**task.label_words, **words_of(args.label_words)})
     return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from steering import artifact
 from steering.errors import SpecError
-from steering.methods import METHODS, Setting, options
+from steering.methods import METHODS, Saved, Setting, options
 from steering.spec import Example, TaskSpec, digest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from steering.engine.judging import Contestant
     from steering.lm.frozen import FrozenLM
     from steering.lm.root import Root
@@ -82,14 +84,28 @@ def _few_shot(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
 
 
 def _saved(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
+    from steering.methods.forms import root_of
+
+    found, vectors = _fitting(lm, context.folders, value)
+    return _contestant(lm, f"saved:{value}", found.card.method, "Learned prompt", root_of(lm, vectors), found.digest)
+
+
+def saved_start(lm: "FrozenLM", folders: list[Path], name: str) -> Saved:
+    """What a run may start from: the vectors of a saved prompt of this model.
+
+    Raises:
+        NotFoundError, ArtifactError: no such saved prompt, or one of another model.
+    """
+    found, vectors = _fitting(lm, folders, name)
+    return Saved(vectors, found.card.header)
+
+
+def _fitting(lm: "FrozenLM", folders: list[Path], name: str) -> "tuple[artifact.Artifact, dict[str, Tensor]]":
     import torch
 
-    from steering.methods.vectors import root_of
-
-    found = artifact.read(artifact.find(context.folders, value))
+    found = artifact.read(artifact.find(folders, name))
     artifact.require_fit(found.card, model=lm.id, fingerprint=lm.fingerprint)
-    root = root_of({name: torch.from_numpy(array).to(lm.device) for name, array in found.tensors.items()})
-    return _contestant(lm, f"saved:{value}", found.card.method, "Learned prompt", root, found.digest)
+    return found, {key: torch.from_numpy(array).to(lm.device) for key, array in found.tensors.items()}
 
 
 def _contestant(lm: "FrozenLM", name: str, kind: str, spoken: str, root: "Root", identity: str) -> "Contestant":

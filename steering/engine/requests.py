@@ -10,6 +10,7 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.exchange import bring_in
 from steering.engine.judging import judge
 from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
@@ -19,7 +20,7 @@ from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.scoring import score_labels
-from steering.methods.vectors import root_of
+from steering.methods.forms import root_of
 from steering.spec import TaskSpec
 from steering.store import Store
 
@@ -59,7 +60,7 @@ class Office:
             context = contestants.Context(spec.task, (), self.folders)
             return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
         best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-        return contestants.learned(self.lm, spec.method, root_of(best), f"{run} step {int(state.numbers['best_step'])}")
+        return contestants.learned(self.lm, spec.method, root_of(self.lm, best), f"{run} step {int(state.numbers['best_step'])}")
 
 
 def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -125,4 +126,5 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "compare": compare,
     "describe": describe,
     "read": read,
+    "import": bring_in,
 }

@@ -7,6 +7,7 @@ events are keyed so that repeating overwrites.
 import dataclasses
 import time
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from steering.lm.encode import encode_examples, encode_labels
 from steering.lm.frozen import FrozenLM
 from steering.methods import Setting, method, options
 from steering.methods.contract import Steering
-from steering.methods.vectors import root_of
+from steering.methods.forms import root_of
 from steering.spec import SIDES, Example, RunSpec, Side
 from steering.store import Dataset
 from steering.train.events import Tick
@@ -63,7 +64,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
 def _begin(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], desk: Desk) -> tuple[Steering, Trainer]:
     """Encode the rows, build the method at step 0, restore a checkpoint."""
     chosen = method(spec.method)
-    setting = Setting(spec.task, by_side["train"], spec.recipe.seed)
+    setting = Setting(spec.task, by_side["train"], spec.recipe.seed, partial(contestants.saved_start, lm, desk.folders))
     steering = chosen.build(lm, setting, options(spec.method, spec.options))
     if not steering.parameters():
         raise DataError(f"method {spec.method!r} learns nothing.", "Choose a learned method; manual and few-shot are contestants, not runs.")
@@ -148,7 +149,7 @@ def _judge(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], trai
     context = contestants.Context(spec.task, by_side["train"], desk.folders)
     specs = ["none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"]
     entered = [contestants.build(lm, name, context) for name in specs]
-    entered.append(contestants.learned(lm, spec.method, root_of(trainer.best), desk.run))
+    entered.append(contestants.learned(lm, spec.method, root_of(lm, trainer.best), desk.run))
     yield
     primary = (entered[-1].name, entered[1].name if spec.task.prompt.strip() else entered[0].name)
     for item in judge(lm, spec.task, entered, by_side["test"], primary=primary):
@@ -178,7 +179,7 @@ def _artifact(lm: FrozenLM, spec: RunSpec, steering: Steering, trainer: Trainer,
         fingerprint=lm.fingerprint,
         task=spec.task,
         dataset=spec.dataset,
-        virtual_tokens=next(iter(tensors.values())).shape[-2],
+        virtual_tokens=steering.root().length,
         start_ids=steering.start_ids,
         header=steering.header,
         created=time.time(),

@@ -6,7 +6,7 @@ from torch import Tensor
 from steering.errors import ArtifactError
 from steering.inspect.contract import Subject
 from steering.lm.frozen import FrozenLM
-from steering.methods.vectors import KEYS, SOFT_PROMPT, VALUES
+from steering.methods.forms import KEYS, LAYERS, SOFT_PROMPT, VALUES
 
 _REMEDY = "Load the model that the vectors were trained on, or train them again."
 
@@ -28,19 +28,33 @@ def soft_prompt(lm: FrozenLM, subject: Subject) -> tuple[Tensor, Tensor | None]:
     return vectors, lm.embed(ids) if ids else None
 
 
+def layers(lm: FrozenLM, subject: Subject) -> list[int]:
+    """Layers (from 0) that hold the prefix: all, unless the vectors say which.
+
+    Raises:
+        ArtifactError: marks for another number of layers.
+    """
+    marks = subject.vectors.get(LAYERS)
+    if marks is None:
+        return list(range(lm.shape.L))
+    if tuple(marks.shape) != (lm.shape.L,):
+        raise ArtifactError(f"{LAYERS!r} of {subject.name!r} has shape {list(marks.shape)}, expected [{lm.shape.L}] for {lm.id!r}.", _REMEDY)
+    return [layer for layer, mark in enumerate(marks.tolist()) if mark]
+
+
 def prefix(lm: FrozenLM, subject: Subject) -> tuple[Tensor, Tensor]:
-    """Keys and values, [L, K, P, D] fp32 each on the model's device.
+    """Keys and values, [n, K, P, D] fp32 each on the model's device, for the n :func:`layers` that hold the prefix.
 
     Raises:
         ArtifactError: shapes of another model, a value that is not a number, or a position that is zero in every layer.
     """
-    shape = lm.shape
+    shape, held = lm.shape, len(layers(lm, subject))
     both = []
     for name in (KEYS, VALUES):
         tensor = subject.vectors[name].detach().to(lm.device, torch.float32)
-        fits = tensor.dim() == 4 and tensor.shape[2] > 0 and tensor.shape[:2] == (shape.L, shape.K) and tensor.shape[3] == shape.D
+        fits = tensor.dim() == 4 and tensor.shape[2] > 0 and tensor.shape[:2] == (held, shape.K) and tensor.shape[3] == shape.D
         if not fits:
-            wanted = f"[{shape.L}, {shape.K}, P, {shape.D}]"
+            wanted = f"[{held}, {shape.K}, P, {shape.D}]"
             raise ArtifactError(f"{name!r} of {subject.name!r} has shape {list(tensor.shape)}, expected {wanted} for {lm.id!r}.", _REMEDY)
         _all_numbers(subject.name, tensor.movedim(2, 0).flatten(1))
         both.append(tensor)

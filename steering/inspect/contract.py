@@ -23,7 +23,13 @@ SELF-REPORT: written by the model, can be invented."""
 Need = Literal["soft_prompt", "prefix", "any"]
 
 FORMS: dict[Need, frozenset[str]] = {"soft_prompt": frozenset({"soft_prompt"}), "prefix": frozenset({"prefix_keys", "prefix_values"})}
-"""Tensor names of the two forms, as :mod:`steering.methods.vectors` saves them (not imported here: it needs torch)."""
+"""Tensor names of the two forms, as :mod:`steering.methods.forms` knows them (not imported here: it needs torch)."""
+
+PARTIAL = "prefix_layers"
+"""Tensor beside a prefix that is in some layers only: which ones."""
+
+WEIGHTS = "lora."
+"""How the names of tensors begin that change weights."""
 
 TITLES: dict[Need, str] = {"soft_prompt": "a soft prompt", "prefix": "a prefix", "any": "learned vectors"}
 
@@ -41,9 +47,9 @@ class Progress:
 class Subject:
     """What is looked at.
 
-    ``vectors``: soft prompt [P, H], or keys and values [L, K, P, D]. ``start_ids``: the P token ids that the vectors started from, header
-    included (empty: not known). ``header``: how many leading rows are the model's own header, which training never moves. ``task`` and ``rows``
-    are for views with ``rows_needed``.
+    ``vectors``: soft prompt [P, H], or keys and values [L, K, P, D] (of the layers that ``prefix_layers`` [L] marks, where it is there).
+    ``start_ids``: the P token ids that the vectors started from, header included (empty: not known). ``header``: how many leading rows are the
+    model's own header, which training never moves. ``task`` and ``rows`` are for views with ``rows_needed``.
     """
 
     name: str
@@ -82,7 +88,9 @@ class View(Protocol):
 
 def missing(needs: Need, vectors: Collection[str]) -> str:
     """Why a view that needs this form cannot look at ``vectors``; empty where it can."""
-    names = frozenset(vectors)
+    names = frozenset(vectors) - {PARTIAL}
+    if any(name.startswith(WEIGHTS) for name in names):
+        return "this is a change of the model's weights (LoRA); there are no learned vectors to look at."
     held: list[Need] = [form for form, keys in FORMS.items() if keys == names]
     if not held:
         return f"there are no learned vectors of a known form here (found: {', '.join(sorted(names)) or 'none'})."

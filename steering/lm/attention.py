@@ -39,7 +39,7 @@ class Layout:
     packed: Packed
     root_kv: tuple[tuple[KV, ...] | None, ...]
     tape: list[KV] | None = None
-    masks: dict[tuple[int, int | None, int], Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int, int | None, int, int], Tensor] = field(default_factory=dict)
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, how: "How") -> Tensor:
         """Outputs [1, N, heads, D] for the packed row."""
@@ -59,7 +59,7 @@ class Layout:
         outputs = []
         for number, block in enumerate(packed.blocks):
             keys, values = self._seen(module.layer_idx, number, own)
-            mask = self._mask(number, how.window, heads // kv_heads, query.dtype)
+            mask = self._mask(module.layer_idx, number, how.window, heads // kv_heads, keys)
             outputs.append(_attend(q_of[number], keys, values, mask, block, heads // kv_heads, how))
         rows: Tensor = _Unpad.apply(torch.cat(outputs), packed)  # type: ignore[no-untyped-call]
         return rows.unsqueeze(0)
@@ -92,19 +92,21 @@ class Layout:
         assert block is not None
         return own[block]
 
-    def _mask(self, number: int, window: int | None, groups: int, dtype: torch.dtype) -> Tensor:
-        """Additive mask, [count or 1, 1, groups * width, S], made once a forward for every window size."""
-        known = self.masks.get((number, window, groups))
+    def _mask(self, layer: int, number: int, window: int | None, groups: int, keys: Tensor) -> Tensor:
+        """Additive mask, [count or 1, 1, groups * width, S], made once a forward for every window size and number of keys S: a block looks back
+        at one root at most, so S tells how much of it this layer sees."""
+        case = (number, window, groups, keys.shape[2])
+        known = self.masks.get(case)
         if known is None:
-            known = self._make_mask(number, window, dtype).repeat(1, 1, groups, 1)
-            self.masks[(number, window, groups)] = known
+            known = self._make_mask(layer, number, window, keys.dtype).repeat(1, 1, groups, 1)
+            self.masks[case] = known
         return known
 
-    def _make_mask(self, number: int, window: int | None, dtype: torch.dtype) -> Tensor:
+    def _make_mask(self, layer: int, number: int, window: int | None, dtype: torch.dtype) -> Tensor:
         block = self.packed.blocks[number]
         at, seen = [], []
         for look in block.looks:
-            positions, real = self._ancestor_places(look.root, look.block, block)
+            positions, real = self._ancestor_places(layer, look.root, look.block, block)
             if look.rows is not None:
                 positions, real = positions[look.rows], real[look.rows]
             at.append(positions.expand(block.count, -1))
@@ -120,11 +122,11 @@ class Layout:
         mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
         return mask.masked_fill_(~allowed, torch.finfo(dtype).min).unsqueeze(1)
 
-    def _ancestor_places(self, root: int | None, block: int | None, child: Block) -> tuple[Tensor, Tensor]:
-        """Positions and reality, each [rows, S], of an ancestor's keys."""
+    def _ancestor_places(self, layer: int, root: int | None, block: int | None, child: Block) -> tuple[Tensor, Tensor]:
+        """Positions and reality, each [rows, S], of an ancestor's keys in one layer."""
         kv = self.root_kv[root] if root is not None else None
         if kv is not None:
-            places = torch.arange(kv[0][0].shape[1], device=child.positions.device).unsqueeze(0)
+            places = torch.arange(kv[layer][0].shape[1], device=child.positions.device).unsqueeze(0)
             return places, torch.ones_like(places, dtype=torch.bool)
         assert block is not None
         ancestor = self.packed.blocks[block]

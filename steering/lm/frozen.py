@@ -5,17 +5,21 @@ Nothing ever edits the weights, the body is always in eval mode, and no paramete
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from steering.errors import ModelError
 from steering.lm import padded
 from steering.lm.attention import KV, LAYOUT, Layout
 from steering.lm.forest import Branch, Tree, pack
-from steering.lm.root import Root
+from steering.lm.root import Adapter, Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class FrozenLM:
         self.revision = revision
         self.layout = layout
         self._embedding = model.get_input_embeddings()
+        self._adapter: Adapter | None = None
         self.shape = _shape(model.config, self._embedding)
         table = self.table()
         self.rms = float(table.float().pow(2).mean().sqrt())
@@ -106,34 +111,103 @@ class FrozenLM:
         """Header and ``text`` as a root: what every text contestant is."""
         return Root(embeds=self.embed(self.header + self.encode(text)))
 
+    @cached_property
+    def header_kv(self) -> tuple[KV, ...]:
+        """Keys and values of the header alone in every layer, fp32, [K, h, D] each; h may be 0."""
+        if not self.header:
+            empty = torch.zeros(self.shape.K, 0, self.shape.D, device=self.device)
+            return ((empty, empty),) * self.shape.L
+        with torch.no_grad():
+            kv = self.to_kv(Root(embeds=self.embed(self.header))).kv
+        assert kv is not None
+        return tuple((k.float(), v.float()) for k, v in kv)
+
     # -- logits -------------------------------------------------------------------------------------------------------------------------------
     def logits(self, trees: Sequence[Tree]) -> Tensor:
         """Next-token logits [G, V] at every graded position, in the order of :class:`~steering.lm.forest.Packed`.
 
-        Differentiable in the roots. Raises AssertionError where a sequence is longer than the context.
+        Differentiable in the roots.
+
+        Raises:
+            AssertionError: a sequence is longer than the context.
+            ModelError: a prefix in some layers only, on a model that runs in the padded layout.
         """
         for tree in trees:
             longest = max((len(b.ids) + max(map(len, b.twigs), default=0) for b in tree.branches), default=0)
             assert tree.root.length + longest <= self.shape.context, "sequence longer than the model's context"
-        if self.layout == "padded":
-            return padded.logits(self.model, trees)
-        return self._forest(trees, None)
+        parts = [tuple(part) for _, part in groupby(trees, key=lambda tree: id(tree.root.adapter))]  # one set of weights a forward
+        found = [self._logits(part) for part in parts]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _logits(self, trees: Sequence[Tree]) -> Tensor:
+        with self.adapted(trees[0].root):
+            if self.layout == "padded":
+                self.require_layout(*(tree.root for tree in trees))
+                return padded.logits(self.model, trees)
+            return self._forest(trees, None)
+
+    @contextmanager
+    def adapted(self, root: Root) -> Iterator[None]:
+        """The model with the root's own changes, for the length of a forward: never across a ``yield`` of ours."""
+        if root.adapter is None or root.adapter is self._adapter:
+            yield
+            return
+        assert self._adapter is None, "two adapters at once"
+        self._adapter = root.adapter
+        try:
+            with root.adapter.active():
+                yield
+        finally:
+            self._adapter = None
+
+    def require_layout(self, *roots: Root) -> None:
+        """Refuse what only per-segment attention can do: the model's own attention has one mask for all layers.
+
+        Raises:
+            ModelError: a prefix in some layers only, on a model that runs in the padded layout.
+        """
+        if self.layout == "padded" and any(root.uneven for root in roots):
+            raise ModelError(
+                f"{self.id!r} runs with its own attention, which sees a prefix in every layer or in none; this prefix is in some layers only.",
+                "Use layers=all, or a model whose attention can be replaced (Llama, Qwen, Gemma, Mistral, GPT-2, ...).",
+            )
 
     def to_kv(self, root: Root) -> Root:
         """The same steering as keys and values: computed once, then shared by any number of inputs. Differentiable."""
         if root.kv is not None or root.length == 0:
             return root
-        if self.layout == "padded":
-            return padded.to_kv(self.model, root)
-        tape: list[KV] = []
-        self._forest([Tree(root, ())], tape)
+        with self.adapted(root):
+            if self.layout == "padded":
+                return Root(kv=padded.to_kv(self.model, root).kv, adapter=root.adapter)
+            tape: list[KV] = []
+            self._forest([Tree(root, ())], tape)
         length = root.length
-        return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape))
+        return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape), adapter=root.adapter)
+
+    def extended(self, root: Root, ids: Sequence[int]) -> Root:
+        """The steering followed by ``ids``, as keys and values [K, P + T, D] a layer.
+
+        Raises:
+            ModelError: keys and values on a model that runs in the padded layout.
+        """
+        if root.embeds is not None:
+            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)])))
+        if self.layout == "padded":
+            raise ModelError(f"{self.id!r} runs with its own attention, which cannot lengthen a prefix.", "Use a soft prompt.")
+        assert root.kv is not None
+        _, tape = self.branch_kv([Tree(root, (Branch(tuple(ids), 1),))])
+        count = len(ids)
+        added = [(k[:count].transpose(0, 1), v[:count].transpose(0, 1)) for k, v in tape]
+        return Root(
+            kv=tuple((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
+        )
 
     def branch_kv(self, trees: Sequence[Tree]) -> tuple[Tensor, list[KV]]:
-        """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty."""
+        """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty, and
+        share their adapter."""
         tape: list[KV] = []
-        return self._forest(trees, tape), tape
+        with self.adapted(trees[0].root):
+            return self._forest(trees, tape), tape
 
     def _forest(self, trees: Sequence[Tree], tape: list[KV] | None) -> Tensor:
         packed = pack(trees, self.device, row_multiple=self.row_multiple)
@@ -185,32 +259,3 @@ def fingerprint(table: Tensor) -> str:
     seen = hashlib.sha256(f"{tuple(table.shape)}".encode())
     seen.update(sample.view(torch.uint8).numpy().tobytes())
     return seen.hexdigest()[:16]
-
-
-def self_check(lm: FrozenLM) -> float:
-    """Largest error of logits and gradients, relative to their size, between this model's layout and plain concatenation on a probe.
-
-    Some architectures do not call the attention interface and would give silently wrong numbers; this is what notices.
-    """
-    generator = torch.Generator().manual_seed(0)
-    vocabulary = min(lm.shape.V, 32000)
-
-    def draw(n: int) -> tuple[int, ...]:
-        return tuple(torch.randint(0, vocabulary, (n,), generator=generator).tolist())
-
-    start = lm.embed(draw(4))
-    branches = (Branch(draw(3), 1, (draw(2), draw(1))), Branch(draw(5), 2))
-    results = []
-    for forward in (lm.logits, lambda trees: padded.logits(lm.model, trees, one_by_one=True)):
-        embeds = start.clone().requires_grad_(True)
-        out = forward([Tree(Root(embeds=embeds), branches)]).float()
-        weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.device) / math.sqrt(out.numel())
-        (out * weights).sum().backward()
-        assert embeds.grad is not None
-        results.append((out.detach(), embeds.grad))
-    (logits, grad), (logits_ref, grad_ref) = results
-    errors = [
-        float((a - b).norm() / b.norm().clamp_min(1e-12)) if torch.isfinite(a).all() else math.inf
-        for a, b in ((logits - logits.mean(), logits_ref - logits_ref.mean()), (grad, grad_ref))
-    ]
-    return max(errors)

@@ -12,7 +12,8 @@ import torch
 from steering.errors import ModelError
 from steering.lm import embedded
 from steering.lm.attention import NAME
-from steering.lm.frozen import FrozenLM, self_check
+from steering.lm.frozen import FrozenLM
+from steering.lm.selfcheck import self_check
 from steering.spec import EMBEDDED_MODEL
 
 logger = logging.getLogger(__name__)

@@ -6,15 +6,17 @@ run over every entry.
 
 from steering.errors import SpecError
 from steering.knobs import from_json
-from steering.methods.contract import Method, Setting
+from steering.methods.contract import Method, Saved, Setting
 from steering.methods.few_shot import FewShot
+from steering.methods.lora import Lora
 from steering.methods.manual import Manual
+from steering.methods.p_tuning import PTuning
 from steering.methods.prefix_tuning import PrefixTuning
 from steering.methods.prompt_tuning import PromptTuning
 
-__all__ = ["LEARNED", "METHODS", "Method", "Setting", "method", "options"]
+__all__ = ["LEARNED", "METHODS", "Method", "Saved", "Setting", "method", "options"]
 
-METHODS: dict[str, Method] = {m.name: m for m in (Manual(), FewShot(), PromptTuning(), PrefixTuning())}
+METHODS: dict[str, Method] = {m.name: m for m in (Manual(), FewShot(), PromptTuning(), PTuning(), PrefixTuning(), Lora())}
 
 LEARNED: dict[str, Method] = {name: m for name, m in METHODS.items() if m.learned}
 

@@ -1,6 +1,6 @@
 """The contract between a method and everything that trains, judges or saves it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,19 +14,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """Learned vectors of this model to start from; the first ``header`` virtual tokens are the model's own."""
+
+    vectors: "dict[str, Tensor]"
+    header: int
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
-    """What a method may look at when it builds: the task, the training rows, and a seed."""
+    """What a method may look at when it builds: the task, the training rows, a seed, and saved prompts by name.
+
+    ``saved`` raises NotFoundError or ArtifactError where there is no such prompt, or it is another model's; None: none can be reached.
+    """
 
     task: TaskSpec
     train: Sequence[Example]
     seed: int = 0
+    saved: Callable[[str], Saved] | None = None
 
 
 class Steering(Protocol):
     """A contestant in the making.
 
-    ``note`` says what a user should know of its start (empty: nothing); ``start_ids`` are the tokens it starts from, the first ``header`` of
-    them the model's own header.
+    ``note`` says what a user should know of its start (empty: nothing); ``start_ids`` are the tokens it starts from (empty: it starts from no
+    tokens), and the first ``header`` virtual tokens are the model's own header.
     """
 
     note: str
@@ -46,7 +58,7 @@ class Steering(Protocol):
         ...
 
     def vectors(self) -> "dict[str, Tensor]":
-        """Plain tensors to save, detached, fp32 (see :func:`steering.methods.vectors.root_of`); empty for text."""
+        """Plain tensors to save, detached, fp32 (see :func:`steering.methods.forms.root_of`); empty for text."""
         ...
 
 
@@ -65,5 +77,6 @@ class Method(Protocol):
 
         Raises:
             TemplateError: the prompt does not fit the model's context.
+            SpecError, ArtifactError, NotFoundError: options that do not fit the task, the model or the saved prompts.
         """
         ...

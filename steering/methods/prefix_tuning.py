@@ -1,22 +1,25 @@
-"""Prefix tuning (Li & Liang 2021; P-tuning v2): learned keys and values in every attention layer, started from the manual prompt's own."""
+"""Prefix tuning (Li & Liang 2021; P-tuning v2): learned keys and values in every attention layer, or in some of them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steering.knobs import knob
 from steering.methods.contract import Setting, Steering
+from steering.methods.options import PrefixStartOptions
 
 if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixTuningOptions:
-    """Length of the prefix."""
+class PrefixTuningOptions(PrefixStartOptions):
+    """Length, start and depth of the prefix, and how it moves."""
 
-    virtual_tokens: int | None = knob(
-        None, "learned positions; empty: as many as your prompt has tokens, so that step 0 is exactly your prompt", low=1, high=512, unit="positions"
-    )
+    layers: str = knob("all", "layers that have the prefix: all, last 4, first 4, or numbers such as 1,3,8-12")
+    reparametrisation: str = knob("flat", "keys and values move by themselves, or through a network they share", choices=("flat", "mlp"))
+    width: int = knob(128, "units of that network's hidden layer", low=4, high=2048, unit="units")
+    key_rate: float = knob(1.0, "how fast keys move, as a share of the learning rate", low=0.0, high=100.0)
+    value_rate: float = knob(1.0, "how fast values move, as a share of the learning rate", low=0.0, high=100.0)
 
 
 class PrefixTuning:
@@ -30,18 +33,11 @@ class PrefixTuning:
     Options = PrefixTuningOptions
 
     def build(self, lm: "FrozenLM", setting: Setting, options: PrefixTuningOptions) -> Steering:
-        import torch
+        from steering.methods.depth import chosen_layers
+        from steering.methods.starts import begin
+        from steering.methods.vectors import Reparametrisation, prefix
 
-        from steering.lm.encode import prompt_text
-        from steering.lm.root import Root
-        from steering.methods.vectors import KEYS, VALUES, Vectors, require_room, start_ids
-
-        ids, note = start_ids(lm, prompt_text(setting.task.prompt), options.virtual_tokens, setting.seed)
-        text = require_room(lm, Root(embeds=lm.embed(lm.header + ids)))
-        with torch.no_grad():
-            kv = lm.to_kv(text).kv
-        assert kv is not None
-        starts = {KEYS: torch.stack([k for k, _ in kv]).float(), VALUES: torch.stack([v for _, v in kv]).float()}
-        # Each layer's own RMS: keys of one layer can be ten times as long as another's.
-        scales = {name: t.pow(2).mean(dim=(1, 2, 3), keepdim=True).sqrt() for name, t in starts.items()}
-        return Vectors(starts, scales, start_ids=lm.header + ids, header=len(lm.header), note=note)
+        layers = chosen_layers(options.layers, lm.shape.L)
+        through = Reparametrisation(width=options.width, seed=setting.seed) if options.reparametrisation == "mlp" else None
+        start = begin(lm, setting, options)
+        return prefix(lm, start, layers=layers, key_rate=options.key_rate, value_rate=options.value_rate, through=through)

@@ -77,7 +77,10 @@ def refusal(folder: Path, content: bytes) -> str:
 # Round trips.
 
 
-@pytest.mark.parametrize("tensors", [SOFT, PREFIX], ids=["soft prompt", "prefix"])
+PARTIAL = PREFIX | {"prefix_layers": np.array([1, 0, 1], np.float32)}
+
+
+@pytest.mark.parametrize("tensors", [SOFT, PREFIX, PARTIAL], ids=["soft prompt", "prefix", "prefix in some layers"])
 def test_round_trip_is_bit_equal(tmp_path: Path, tensors: dict[str, Any]) -> None:
     made = Artifact(CARD, tensors)
     path = artifact.write(tmp_path, made)
@@ -254,6 +257,13 @@ def test_attack_keys_and_values_that_do_not_match(tmp_path: Path) -> None:
     tensors = {"prefix_keys": PREFIX["prefix_keys"], "prefix_values": PREFIX["prefix_values"][:1]}
     text = refusal(tmp_path, save(tensors, metadata={KEY: json.dumps(plain())}))
     assert "keys and values differ in shape ([(1, 4, 3, 8), (2, 4, 3, 8)])" in text
+
+
+@pytest.mark.parametrize("marks", [[1, 1, 1], [0, 0, 0], [2, 0, 0], [0.5, 0.5, 1]], ids=str)
+def test_attack_layers_that_do_not_fit_the_keys(tmp_path: Path, marks: list[float]) -> None:
+    tensors = PREFIX | {"prefix_layers": np.array(marks, np.float32)}
+    text = refusal(tmp_path, save(tensors, metadata={KEY: json.dumps(plain())}))
+    assert "prefix_layers does not name as many layers as there are keys (2)" in text
 
 
 def test_attack_a_file_far_too_large(tmp_path: Path) -> None:

@@ -188,7 +188,9 @@ def test_without_json_mistakes_are_plain_text(capsys: pytest.CaptureFixture[str]
     assert out == "" and err == f"error: there is no file {str(tmp_path / 'gone.csv')!r}.\n  Check the path.\n"
 
 
-@pytest.mark.parametrize("verb", ["", "check", "train", "compare", "generate", "inspect", "runs", "stop", "resume", "saved", "models", "demo", "app"])
+@pytest.mark.parametrize(
+    "verb", ["", "check", "train", "compare", "generate", "inspect", "export", "import", "runs", "stop", "resume", "saved", "models", "demo", "app"]
+)
 def test_help(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main([verb, "--help"] if verb else ["--help"])

@@ -1,5 +1,6 @@
 """The engine, in this process: a whole run, stop and continue, requests between slices, failures as sentences."""
 
+import pytest
 import tiny
 import torch
 
@@ -41,7 +42,7 @@ def _vectors(studio, run):
 
 def test_a_run_from_file_to_judged_readable_saved_prompt(home):
     studio = _studio(home)
-    for method, view in (("prompt_tuning", "neighbours"), ("prefix_tuning", "prefix")):
+    for method, view in (("prompt_tuning", "neighbours"), ("p_tuning", "neighbours"), ("prefix_tuning", "prefix"), ("lora", "")):
         run = _start(studio, method=method, name=f"films {method}")
         _drain(_worker(studio))
         seen = studio.run(run)
@@ -51,7 +52,26 @@ def test_a_run_from_file_to_judged_readable_saved_prompt(home):
         assert seen.comparison["n"] == len(seen.comparison["inputs"]) == 18
         card = artifact.read(artifact.find(studio.folders, seen.artifact["name"])).card
         assert card.run == run and card.scores["test_rows"] == 18 and card.verdict
-        assert studio.kept_view(seen.artifact["name"], view)["rows" if view == "neighbours" else "title"]
+        assert not view or studio.kept_view(seen.artifact["name"], view)["rows" if view == "neighbours" else "title"]
+
+
+def test_a_run_may_start_from_a_saved_prompt(home):
+    studio = _studio(home)
+    _start(studio, name="first")
+    _drain(_worker(studio))
+    upload = studio.upload("films.csv", tiny.rows())
+    chosen = {"start": "saved", "start_from": "first"}
+    recipe = Recipe(steps=1, batch_size=4)
+    second, third = (
+        studio.start(studio.plan(upload.digest, upload.task, name=name, model=MODEL, method_options=chosen | extra, recipe=recipe))
+        for name, extra in (("second", {}), ("third", {"start_from": "nobody"}))
+    )
+    _drain(_worker(studio))
+    seen = studio.run(second)
+    assert seen.run.state == "done", seen.run.error
+    assert seen.started["note"] == "The vectors start from the saved prompt 'first', so step 0 is that prompt, not yours."
+    assert seen.validations[0]["nll"] == pytest.approx(artifact.read(artifact.find(studio.folders, "first")).card.scores["validation_nll"], abs=1e-5)
+    assert studio.run(third).run.error["message"] == "there is no saved prompt 'nobody'."
 
 
 def test_stop_keeps_the_best_and_continue_equals_an_undisturbed_run(home, tmp_path):
@@ -193,7 +213,7 @@ def test_learned_contestant_is_not_the_manual_prompt(home):
     run = _start(studio)
     _drain(_worker(studio))
     lm = tiny.build()
-    from steering.methods.vectors import root_of
+    from steering.methods.forms import root_of
 
-    root = root_of({n: torch.from_numpy(t) for n, t in _vectors(studio, run).items()})
+    root = root_of(lm, {n: torch.from_numpy(t) for n, t in _vectors(studio, run).items()})
     assert not torch.allclose(root.embeds, lm.text_root(prompt_text(studio.store.run(run).spec.task.prompt)).embeds)

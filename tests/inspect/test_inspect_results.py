@@ -57,7 +57,7 @@ def test_every_view_says_what_it_is(name):
 
 
 def test_forms_are_those_that_methods_save():
-    from steering.methods.vectors import KEYS, SOFT_PROMPT, VALUES
+    from steering.methods.forms import KEYS, SOFT_PROMPT, VALUES
 
     assert {"soft_prompt": {SOFT_PROMPT}, "prefix": {KEYS, VALUES}} == contract.FORMS
 

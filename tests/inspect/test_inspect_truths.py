@@ -131,6 +131,18 @@ def test_the_map_is_small_and_says_what_it_shows(lm):
     assert len(json.dumps(result_to_json(scatter))) < 150_000
 
 
+def test_a_prefix_in_some_layers_names_those_layers(lm):
+    import torch
+
+    ids = tuple(range(40, 45))
+    vectors = {name: tensor[[0, 2]] for name, tensor in prefix_of(lm, ids).items()} | {"prefix_layers": torch.tensor([1.0, 0.0, 1.0])}
+    parts = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids))).parts
+    assert all(line.x == (1.0, 3.0) for part in parts[:3] for line in part.lines)
+    assert parts[3].rows == ("1", "3") and max(max(row) for row in parts[3].values) < 1e-6
+    with pytest.raises(ArtifactError, match=r"'prefix_layers' of 'tried' has shape \[2\], expected \[3\]"):
+        final(look("prefix", lm, Subject(name="tried", vectors=vectors | {"prefix_layers": torch.ones(2)})))
+
+
 def test_a_prefix_beside_its_start(lm):
     ids = lm.encode(TEXT)
     vectors = prefix_of(lm, ids)

@@ -6,9 +6,9 @@ import torch
 
 from steering.lm import padded
 from steering.lm.forest import Branch, Tree, pack
-from steering.lm.frozen import self_check
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root, join
+from steering.lm.selfcheck import self_check
 
 BRANCHES = (Branch((5, 6, 7), 1, ((1, 2), (3,))), Branch((5, 6, 7, 8, 9, 10, 11, 12), 3), Branch((3,), 1), Branch((9, 8, 7, 6), 2, ((4, 4, 4),)))
 

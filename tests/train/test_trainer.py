@@ -9,7 +9,7 @@ import torch
 from steering.errors import TrainingError
 from steering.lm.encode import encode_examples, encode_labels
 from steering.methods import LEARNED, METHODS, Setting, options
-from steering.methods.vectors import root_of
+from steering.methods.forms import root_of
 from steering.spec import Example, Recipe, TaskSpec
 from steering.train.events import Alarm, Finished, Step, Tick, Validation
 from steering.train.schedule import batch, epoch_order, learning_rate
@@ -167,6 +167,6 @@ def test_trained_vectors_do_what_the_trainer_saw(lm):
     trainer = _trainer(lm)
     looks = [e for e in trainer.events() if isinstance(e, Validation)]
     again = _trainer(lm)
-    root = root_of(trainer.best)
+    root = root_of(lm, trainer.best)
     nll = next(item for item in again._validate(root) if isinstance(item, tuple))[0]
     assert nll == pytest.approx(min(e.nll for e in looks), abs=1e-6)
