@@ -12,6 +12,7 @@ from steering.data.labels import check_label_words, default_label_words
 from steering.data.limits import Limits, ReadOptions
 from steering.data.mapping import Mapping, guess, guess_kind
 from steering.data.near import NearDuplicates, find_near_duplicates, near_duplicates
+from steering.data.own_files import with_own_files
 from steering.data.prepare import Prepared, prepare
 from steering.data.readers import READERS, Reader, read
 from steering.data.report import Report, detectable_gap_points, report
@@ -67,4 +68,5 @@ __all__ = [
     "suggest",
     "text_key",
     "toggled",
+    "with_own_files",
 ]

@@ -102,8 +102,9 @@ def _fill(shares: Mapping[Side, float], stratum: Mapping[str, str], sides: dict[
     overall = [0] * len(SIDES)
     within: dict[str, list[int]] = defaultdict(lambda: [0] * len(SIDES))
     for key, side in sides.items():
-        within[stratum[key]][SIDES.index(side)] += 1
-        overall[SIDES.index(side)] += 1
+        if side in shares:  # the shares are of what they divide: a file's own test rows are not part of it
+            within[stratum[key]][SIDES.index(side)] += 1
+            overall[SIDES.index(side)] += 1
     wanted = [(SIDES.index(side), share) for side, share in shares.items()]
     for unit in units:
         chosen = _side_of(unit, wanted, [within[stratum[key]] for key in unit], overall)
@@ -176,22 +177,21 @@ def folds(examples: Sequence[Example], k: int, seed: int = 0, *, kind: Kind = "c
         SpecError: fewer than two folds, or fewer groups than folds.
     """
     units: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
+    for example in sorted(examples, key=lambda example: split_hash(f"{seed} {example.key}")):
         units[groups.get(example.key, example.key)].append(example)
     if not 2 <= k <= len(units):
         raise SpecError(f"{k} folds of {len(units)} rows or groups.", "Choose 2 folds or more, and no more folds than there are rows or groups.")
     stratum = {example.key: example.target if kind == "classification" else "" for example in examples}
     of_class: dict[str, list[int]] = defaultdict(lambda: [0] * k)
     overall = [0] * k
-    where: dict[str, int] = {}
     turn = Counter[str]()
-    order = sorted(units, key=lambda name: (-len(units[name]), split_hash(f"{seed} {min(example.key for example in units[name])}")))
-    rounds = {}
-    for name in order:  # as for sides: the first of every class, then the second of every class
-        first = stratum[units[name][0].key]
-        rounds[name] = turn[first]
+    rounds: dict[str, tuple[int, int]] = {}
+    for name, members in units.items():  # large groups first; then, as for sides, the first of every class, the second of every class
+        first = stratum[members[0].key]
+        rounds[name] = (-len(members), turn[first])
         turn[first] += 1
-    for name in sorted(order, key=lambda name: (-len(units[name]), rounds[name])):
+    where: dict[str, int] = {}
+    for name in sorted(units, key=rounds.__getitem__):
         counts = [of_class[stratum[example.key]] for example in units[name]]
         best = min(range(k), key=lambda fold: (sum(each[fold] for each in counts), overall[fold], fold))
         where[name] = best
