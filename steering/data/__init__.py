@@ -15,7 +15,7 @@ from steering.data.near import NearDuplicates, find_near_duplicates, near_duplic
 from steering.data.own_files import with_own_files
 from steering.data.prepare import Prepared, prepare
 from steering.data.readers import READERS, Reader, read
-from steering.data.report import Report, detectable_gap_points, report
+from steering.data.report import Report, detectable_gap_points, report, unmapped
 from steering.data.samples import Sample, samples
 from steering.data.splits import folds, place
 from steering.data.suggest import Suggestions, suggest
@@ -68,5 +68,6 @@ __all__ = [
     "suggest",
     "text_key",
     "toggled",
+    "unmapped",
     "with_own_files",
 ]

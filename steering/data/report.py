@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steering.data.cleaning import REASONS, Cleaned
-from steering.data.columns import Column
+from steering.data.columns import Column, describe
 from steering.data.examples import by_severity, problems
 from steering.data.mapping import Mapping
 from steering.data.suggest import Suggestions, suggest
+from steering.data.table import Table, make_problem
+from steering.errors import DataError
 from steering.knobs import to_json
 from steering.spec import SIDES, Example, Fix, Kind, Problem
 
@@ -101,6 +103,25 @@ def report(
         group_column=decided.group_column,
         split_column=decided.split_column,
     )
+
+
+def unmapped(table: Table, error: DataError) -> dict[str, Any]:
+    """The same keys for a file that was read but in which no text or no label column was found: everything that can be said without them."""
+    lines = [row.line for row in table.rows]
+    return {
+        **{name: getattr(table, name) for name in ("format", "encoding", "delimiter", "digest")},
+        "rows_read": len(table.rows) + table.unreadable,
+        "rows_usable": 0,
+        "left_out": {"unmapped": len(table.rows), "unreadable": table.unreadable},
+        "columns": list(table.columns),
+        "mapping": {"text": None, "label": None, "kind": None, "candidates": []},
+        "task": None,
+        "labels": {},
+        "sides": dict.fromkeys(SIDES, 0),
+        "problems": [to_json(p) for p in by_severity([make_problem("no_columns", "blocking", lines, error.message, error.hint), *table.problems])],
+        "detectable_gap_points": None,
+        "column_details": [to_json(column) for column in describe(table).values()],
+    }
 
 
 def detectable_gap_points(test_rows: int) -> float | None:
