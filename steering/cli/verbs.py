@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.data import prepare
+from steering.data import prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
 from steering.knobs import check
@@ -38,8 +38,13 @@ def read_file(path: Path) -> bytes:
 
 def check_file(args: argparse.Namespace) -> dict[str, Any]:
     """``check``: nothing is stored."""
-    prepared = prepare(args.file.name, read_file(args.file), text_column=args.text_column, label_column=args.label_column)
-    return prepared.report.as_dict()
+    content = read_file(args.file)
+    try:
+        return prepare(args.file.name, content, text_column=args.text_column, label_column=args.label_column, near=True).report.as_dict()
+    except DataError as error:
+        if args.text_column or args.label_column:
+            raise
+        return unmapped(read(args.file.name, content), error)  # refuses again what is no data; what is data is described
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from steering.data.limits import Limits
 from steering.errors import DataError
-from steering.spec import Problem, Severity
+from steering.spec import Fix, Problem, Severity
 
 ROWS_LISTED = 20
 FEWER = "Keep the columns and rows that matter; a few hundred labelled rows are enough for a soft prompt."
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A file that has been read. ``unreadable`` counts records that could not become rows; each is named in ``problems``."""
+    """A file that has been read. ``unreadable_lines`` are those of records that could not become rows."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -34,8 +34,13 @@ class Table:
     encoding: str
     delimiter: str | None
     digest: str
-    unreadable: int = 0
+    unreadable_lines: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def unreadable(self) -> int:
+        """Records that could not become rows."""
+        return len(self.unreadable_lines)
 
     def column(self, name: str) -> list[str]:
         """The cells of one column, stripped; missing ones are empty."""
@@ -47,10 +52,15 @@ def content_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def make_problem(kind: str, severity: Severity, lines: Iterable[int], message: str, hint: str = "") -> Problem:
+def make_problem(kind: str, severity: Severity, lines: Iterable[int], message: str, hint: str = "", *fixes: Fix) -> Problem:
     """A problem that concerns ``lines``; counts them all and lists the first twenty."""
     ordered = sorted(lines)
-    return Problem(kind=kind, severity=severity, count=len(ordered), rows=tuple(ordered[:ROWS_LISTED]), message=message, hint=hint)
+    return Problem(kind=kind, severity=severity, count=len(ordered), rows=tuple(ordered[:ROWS_LISTED]), message=message, hint=hint, fixes=fixes)
+
+
+def problem_of_count(kind: str, severity: Severity, count: int, message: str, hint: str, *fixes: Fix) -> Problem:
+    """A problem of the whole file rather than of some lines."""
+    return Problem(kind=kind, severity=severity, count=count, rows=(), message=message, hint=hint, fixes=fixes)
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

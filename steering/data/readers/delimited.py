@@ -59,7 +59,7 @@ def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int,
         encoding=source.decoded.encoding,
         delimiter=delimiter,
         digest="",
-        unreadable=grid.unreadable,
+        unreadable_lines=grid.unreadable_lines,
         problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(list(grid.rows))),
     )
 

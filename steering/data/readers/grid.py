@@ -23,11 +23,11 @@ Record = tuple[int, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table found among records. ``unreadable`` counts records that could not become rows."""
+    """A table found among records. ``unreadable_lines`` are those of records that could not become rows."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    unreadable: int
+    unreadable_lines: tuple[int, ...]
     problems: tuple[Problem, ...]
 
 
@@ -62,7 +62,7 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
         rows = [Row(line=line, values=dict(zip(names, cells, strict=True))) for line, cells in raw.records]
     else:
         rows = [Row(line=line, values={name: cells[index] for name, index in zip(names, columns, strict=True)}) for line, cells in raw.records]
-    return Grid(columns=tuple(names), rows=tuple(rows), unreadable=len(raw.long), problems=tuple(_problems(raw, remedy)))
+    return Grid(columns=tuple(names), rows=tuple(rows), unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
 
 
 def _collect(source: Source, records: Iterable[Record]) -> _Raw:

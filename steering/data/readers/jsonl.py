@@ -55,12 +55,12 @@ def read(source: Source) -> Table:
             broken[number] = fault
         check_size(source.name, 1, len(records) + len(broken) + len(lists), source.limits)
     if lists and not records:
-        return _of_lists(source, lists, _problems(broken, blank), len(broken))
+        return _of_lists(source, lists, _problems(broken, blank), tuple(broken))
     broken |= {number: "not an object" for number, _ in lists}
     if not records:
         raise DataError(f"{source.name!r} looks like JSON, but no line holds an object.", f"Save it as JSON or JSON Lines. {EXPECTED}")
     notes = _problems(dict(sorted(broken.items())), blank)
-    return to_table(source, records, format="jsonl", unreadable=len(broken), notes=notes)
+    return to_table(source, records, format="jsonl", unreadable=tuple(sorted(broken)), notes=notes)
 
 
 def parse_line(line: str) -> tuple[Any, str]:
@@ -88,7 +88,7 @@ def _is_complete(line: str) -> bool:
         return False
 
 
-def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: int) -> Table:
+def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[int, ...]) -> Table:
     grid = to_grid(source, lists, "Every list needs one value for each column.")
     return Table(
         columns=grid.columns,
@@ -97,7 +97,7 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable=unreadable + grid.unreadable,
+        unreadable_lines=(*unreadable, *grid.unreadable_lines),
         problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows))),
     )
 
