@@ -81,14 +81,29 @@ class Datasets(Database):
             raise NotFoundError("the uploaded file was not kept.", "Choose it again.")
         return self.home / "data" / digest
 
+    def bound(self, name: str) -> bool:
+        """Whether a run was started on a dataset of this name: from then on its rows stay where they are, whatever is decided anew."""
+        return any(one.runs for one in self.datasets() if one.name == name)
+
     def add_dataset(
-        self, name: str, digest: str, report: dict[str, Any], examples: tuple[Example, ...], content: str = "", reading: dict[str, Any] | None = None
+        self,
+        name: str,
+        digest: str,
+        report: dict[str, Any],
+        examples: tuple[Example, ...],
+        content: str = "",
+        reading: dict[str, Any] | None = None,
+        *,
+        place_anew: bool = False,
     ) -> None:
-        """Keep a dataset under its digest; its placements are kept under its name, for later versions of the same file."""
+        """Keep a dataset under its digest; its placements are kept under its name, for later versions of the same file (``place_anew``: instead
+        of those that were kept before)."""
         packed = json.dumps([to_json(e) for e in examples], ensure_ascii=False)
         written, read = json.dumps(report, ensure_ascii=False), json.dumps(reading or {}, ensure_ascii=False)
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO datasets VALUES (?, ?, ?, ?, ?, ?, ?)", (digest, name, time.time(), written, packed, content, read))
+            if place_anew:
+                db.execute("DELETE FROM placements WHERE dataset = ?", (name,))
             db.executemany("INSERT OR IGNORE INTO placements VALUES (?, ?, ?)", [(name, e.key, e.side) for e in examples])
 
     def dataset(self, digest: str) -> Dataset:

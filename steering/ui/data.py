@@ -8,11 +8,12 @@ import gradio as gr
 from steering.data import read as read_table
 from steering.data.samples import Sample
 from steering.studio import Studio
-from steering.ui import datasets, text, widgets
+from steering.ui import datasets, filling, text, widgets
 from steering.ui.report import button_text
 
 KINDS = [("Classification: one of a few labels", "classification"), ("Generation: a text to write", "generation")]
-TYPES = [".csv", ".tsv", ".txt", ".jsonl"]
+NAMED = "CSV, TSV, JSON, JSON lines, Excel, Parquet, text, or one of these in a zip"
+"""The content decides, not the name, so no file type is turned away before it was looked at."""
 
 
 def draw(studio: Studio) -> SimpleNamespace:
@@ -25,12 +26,13 @@ def draw(studio: Studio) -> SimpleNamespace:
                 gr.HTML(tile(sample))
                 ui.tiles[sample.name] = gr.Button("Train this sample", variant="primary", elem_id=f"tile-{sample.name}")
         with gr.Column(elem_classes="tile", min_width=240):
-            gr.HTML("<h3>Use my data</h3><p>A CSV, TSV, JSONL or text file with one example a row, 16 rows or more. It stays on this machine.</p>")
+            gr.HTML("<h3>Use my data</h3><p>Any table or text file with one example a row, 16 rows or more. It stays on this machine.</p>")
             ui.mine = gr.Button("Use my data", elem_id="tile-my-data")
     ui.error = gr.HTML("", elem_id="data-error")
-    ui.file = gr.File(label="Your labelled file (.csv, .tsv, .jsonl, .txt)", file_types=TYPES, elem_id="data-file", height=160)
+    ui.file = gr.File(label=f"Your labelled file: {NAMED}", elem_id="data-file", height=160)
     ui.sets = datasets.draw()
-    ui.report = gr.HTML(text.empty("What was read, and what is wrong with it, appears here once there is a file."), elem_id="data-report")
+    ui.report = widgets.listing("data-report", text.empty("What was read, and what is wrong with it, appears here once there is a file."))
+    ui.dropped = gr.DownloadButton("Download the rows that are left out", visible=False, size="sm", elem_id="data-dropped")
     with gr.Column(visible=False) as ui.details:
         _details(ui)
     ui.go = gr.Button(button_text("", ""), variant="primary", interactive=False, elem_id="data-continue")
@@ -65,7 +67,39 @@ def _details(ui: SimpleNamespace) -> None:
         )
         ui.word_notes = gr.HTML("", elem_id="data-word-notes")
     ui.rows = gr.HTML("", elem_id="data-rows")
+    _reading(ui)
     ui.keeping = datasets.draw_keeping()
+
+
+def _reading(ui: SimpleNamespace) -> None:
+    """How the file is read and split, for the cases that evidence does not decide."""
+    with gr.Accordion("How the file is read and split", open=False, elem_id="data-how"):
+        with gr.Row(elem_classes="knobs"):
+            ui.group_column = gr.Dropdown(
+                [("none", "")],
+                value="",
+                label="Rows that belong together",
+                info="Rows with the same customer, document or conversation stay on one side.",
+                elem_id="data-group-column",
+            )
+            ui.split_column = gr.Dropdown(
+                [("none", "")], value="", label="Column that says the side", info="Such as split: train, test.", elem_id="data-split-column"
+            )
+        with gr.Row(elem_classes="knobs"):
+            ui.header = gr.Dropdown(
+                [filling.AUTOMATIC, ("the first row names the columns", True), ("the first row is data", False)],
+                value=filling.AUTOMATIC,
+                label="First row",
+                elem_id="data-header",
+            )
+            ui.encoding = gr.Textbox(label="Encoding", placeholder=filling.AUTOMATIC, max_lines=1, elem_id="data-encoding")
+            ui.delimiter = gr.Textbox(label="Delimiter", placeholder=filling.AUTOMATIC, max_lines=1, max_length=1, elem_id="data-delimiter")
+            ui.sheet = gr.Textbox(label="Sheet of a workbook", placeholder="the one with rows", max_lines=1, elem_id="data-sheet")
+        with gr.Row():
+            ui.own = {
+                "validation": gr.File(label="My own validation file", height=120, elem_id="data-own-validation"),
+                "test": gr.File(label="My own test file", height=120, elem_id="data-own-test"),
+            }
 
 
 def tile(sample: Sample) -> str:
@@ -75,6 +109,5 @@ def tile(sample: Sample) -> str:
 
 
 def outputs(ui: SimpleNamespace) -> list[Any]:
-    """What :func:`show` fills, in its order."""
-    parts = [ui.error, ui.dataset, ui.task, ui.source, ui.report, ui.details, ui.text_column, ui.label_column, ui.kind, ui.prompt, ui.template]
-    return [*parts, ui.words, ui.reads, ui.classes, ui.rows, ui.go]
+    """What a dataset fills, in the order of ``filling.CONTROLS``."""
+    return [getattr(ui, name) for name in filling.CONTROLS]

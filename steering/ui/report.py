@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from steering.data import render
+from steering.data import REASONS, render
 from steering.spec import TaskSpec
 from steering.ui import text
-
-REASONS = {
-    "missing_text": "without text",
-    "missing_label": "without label",
-    "duplicates": "repeated",
-    "conflicts": "same text, different labels",
-    "other_answers": "further answers to one text",
-    "unreadable": "unreadable",
-}
 
 
 def blocking(report: dict[str, Any]) -> str:
@@ -29,17 +20,44 @@ def button_text(dataset: str, obstacle: str) -> str:
 
 
 def about(name: str, report: dict[str, Any]) -> str:
-    """What was read, what was left out and why, and every problem with its remedy."""
+    """What was read, what was left out and why, what could be done, and every problem with its remedy and its one-click fixes."""
     left = [f"{count} {REASONS.get(reason, reason)}" for reason, count in report["left_out"].items() if count]
     sides = report["sides"]
     pairs = [
         ("File", name),
+        ("Read as", ", ".join(filter(None, [report["format"], report["encoding"]]))),
         ("Rows read", report["rows_read"]),
         ("Usable", report["rows_usable"]),
         ("Left out", ", ".join(left) or "none"),
         ("Training / validation / test", f"{sides.get('train', 0)} / {sides.get('validation', 0)} / {sides.get('test', 0)}"),
     ]
-    return text.facts(pairs) + "".join(map(_problem, report["problems"])) + gap(sides.get("test", 0), report.get("detectable_gap_points"))
+    parts = [text.facts(pairs), _applied(report), _suggested(report)]
+    parts += [_problem(at, item) for at, item in enumerate(report["problems"])]
+    return "".join(parts) + gap(sides.get("test", 0), report.get("detectable_gap_points"))
+
+
+def _applied(report: dict[str, Any]) -> str:
+    """The fixes that are in force, each with its way back."""
+    changed = report.get("changed", {})
+    lines = []
+    for at, fix in enumerate(report.get("fixes", ())):
+        count = f" ({changed[fix['name']]} rows)" if fix["name"] in changed else ""
+        lines.append(f"<li>{text.safe(fix['sentence'] + count)} {text.pick('Undo', f'undo:{at}', fix['sentence'])}</li>")
+    return f'<div class="notice note"><p><strong>Applied:</strong></p><ul>{"".join(lines)}</ul></div>' if lines else ""
+
+
+def _suggested(report: dict[str, Any]) -> str:
+    """What the other columns could be used for."""
+    found, buttons = report.get("suggestions") or {}, []
+    if found.get("join"):
+        buttons.append(("Use them together", "join:", f"The text seems to stand in several columns: {', '.join(found['join'])}."))
+    if found.get("group_columns") and not report.get("group_column"):
+        column = found["group_columns"][0]
+        buttons.append(
+            ("Keep them together", f"group:{column}", f"Rows with the same {column!r} may belong together, so they should be on one side.")
+        )
+    lines = "".join(f"<p>{text.safe(said)} {text.pick(name, value, said)}</p>" for name, value, said in buttons)
+    return f'<div class="notice note">{lines}</div>' if lines else ""
 
 
 def gap(test_rows: int, points: float | None) -> str:
@@ -49,12 +67,21 @@ def gap(test_rows: int, points: float | None) -> str:
     return f'<p class="quiet">With {test_rows} test rows only differences of about {points:.0f} points can be confirmed.</p>'
 
 
-def _problem(item: dict[str, Any]) -> str:
-    rows = f" (lines {', '.join(map(str, item['rows'][:12]))}{', ...' if item['count'] > 12 else ''})" if item["rows"] else ""
+def _problem(at: int, item: dict[str, Any]) -> str:
     mark = {"blocking": "&#9632;", "warning": "&#9650;", "note": "&#9679;"}[item["severity"]]
     hint = f"<p>{text.safe(item['hint'])}</p>" if item["hint"] else ""
-    head = f'<p><span aria-hidden="true">{mark}</span> <strong>{text.WORDS[item["severity"]]}:</strong> {text.safe(item["message"] + rows)}</p>'
-    return f'<div class="notice {text.safe(item["severity"])}">{head}{hint}</div>'
+    fixes = [text.pick(fix["sentence"], f"fix:{at}:{number}", item["message"]) for number, fix in enumerate(item.get("fixes", ()))]
+    offered = f"<p>{' '.join(fixes)}</p>" if fixes else ""
+    head = f'<p><span aria-hidden="true">{mark}</span> <strong>{text.WORDS[item["severity"]]}:</strong> {text.safe(item["message"])}</p>'
+    return f'<div class="notice {text.safe(item["severity"])}">{head}{hint}{_lines_of(item)}{offered}</div>'
+
+
+def _lines_of(item: dict[str, Any]) -> str:
+    """More line numbers than the message names."""
+    if len(item["rows"]) <= 5:
+        return ""
+    more = ", ..." if item["count"] > len(item["rows"]) else ""
+    return f"<details><summary>{item['count']:,} rows</summary><p>lines {', '.join(map(str, item['rows']))}{more}</p></details>"
 
 
 def reading_of(values: dict[str, str], target: str, task: TaskSpec) -> str:

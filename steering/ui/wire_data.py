@@ -26,15 +26,32 @@ def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
     own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
     read = own.file.upload(guarded(lambda path: filling.load_file(studio, path), filling.PARTS), own.file, filled, api_visibility="private")
     read.then(lambda: None, None, own.file, **QUIET)  # read or refused: the next file can be dropped at once
-    again = guarded(lambda *given: filling.read_again(studio, *given), filling.PARTS)
-    gr.on(
-        [own.text_column.input, own.label_column.input, own.kind.input],
-        again,
-        [ui.dataset, own.text_column, own.label_column, own.kind],
-        filled,
-        **QUIET,
-    )
+    _wire_again(studio, ui)
     own.go.click(lambda: go("train"), None, [ui.station, ui.tabs], **QUIET)
+
+
+def _wire_again(studio: Studio, ui: SimpleNamespace) -> None:
+    """Everything that reads the same file in another way; what was typed comes along and stays as far as it fits."""
+    own, filled = ui.data, data.outputs(ui.data)
+    typed = [ui.task, ui.source, own.prompt, own.template, own.words]
+    named = ("text_column", "label_column", "kind", "group_column", "split_column", "header", "encoding", "delimiter", "sheet")
+    for name in named:
+        control = getattr(own, name)
+        event = control.submit if name in ("encoding", "delimiter", "sheet") else control.input
+
+        def read(dataset: str, value: Any, *rest: Any, name: str = name) -> list[Any]:
+            changes = {name: value} | ({"join": ()} if name == "text_column" else {})
+            return list(guarded(lambda: filling.read_again(studio, dataset, changes, *rest), filling.PARTS)())
+
+        event(read, [ui.dataset, control, *typed], filled, **QUIET)
+
+    def picked(dataset: str, task: str, source: str, prompt: str, template: str, words: Any, event: gr.EventData) -> list[Any]:
+        return list(guarded(lambda: filling.picked(studio, str(event.id), dataset, task, source, prompt, template, words), filling.PARTS)())
+
+    own.report.pick(picked, [ui.dataset, *typed], filled, **QUIET)
+    for side, file in own.own.items():
+        handler = guarded(lambda path, *given, side=side: filling.load_own(studio, path, side, *given), filling.PARTS)
+        file.upload(handler, [file, ui.dataset, *typed], filled, api_visibility="private").then(lambda: None, None, file, **QUIET)
 
 
 def _wire_datasets(studio: Studio, ui: SimpleNamespace) -> None:

@@ -59,7 +59,7 @@ def test_a_run_may_start_from_a_saved_prompt(home):
     studio = _studio(home)
     _start(studio, name="first")
     _drain(_worker(studio))
-    upload = studio.upload("films.csv", tiny.rows())
+    upload = studio.data.upload("films.csv", tiny.rows())
     chosen = {"start": "saved", "start_from": "first"}
     recipe = Recipe(steps=1, batch_size=4)
     second, third = (

@@ -31,6 +31,17 @@ def test_own_files_keep_their_side_when_the_file_is_read_again(studio) -> None:
     assert [e.values["text"] for e in tested] == ["an own test row", "another own test row"]
 
 
+def test_rows_are_divided_anew_until_a_run_binds_them(studio) -> None:
+    rows = b"customer,text,label\n" + b"".join(b"c%d,words of row %d,%s\n" % (i // 4, i, b"yes" if i % 2 else b"no") for i in range(40))
+    first = studio.data.upload("rows.csv", rows)
+    grouped = studio.data.read_again(first.digest, group_column="customer")
+    sides = [{e.side for e in grouped.prepared.examples if (e.row - 2) // 4 == group} for group in range(10)]
+    assert all(len(found) == 1 for found in sides)
+    studio.start(studio.plan(grouped.digest, grouped.task))
+    after = studio.data.read_again(grouped.digest, group_column=None)
+    assert after.prepared.sides == grouped.prepared.sides
+
+
 def test_rename_and_delete(studio) -> None:
     upload = studio.data.upload("rows.csv", ROWS)
     studio.data.rename(upload.digest, " Yes or no ")

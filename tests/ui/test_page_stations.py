@@ -56,7 +56,7 @@ def test_an_upload_fills_every_control(written, tmp_path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
     out = filling.load_file(written.studio, str(path))
-    assert len(out) == 16 and out[0] == "" and out[1]
+    assert len(out) == filling.PARTS and out[0] == "" and out[1]
     for page in (out[4], out[12], out[14]):
         clean(page)
     assert "40" in out[4] and "can be confirmed" in out[4]
@@ -66,7 +66,8 @@ def test_an_upload_fills_every_control(written, tmp_path) -> None:
 def test_a_file_of_one_class_says_so_on_the_button(written, tmp_path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"row number {i},same\n" for i in range(40)))
-    out = filling.read_again(written.studio, filling.load_file(written.studio, str(path))[1], "text", "label", "classification")
+    out = filling.load_file(written.studio, str(path))
+    out = filling.read_again(written.studio, out[1], {"text_column": "text", "kind": "classification"}, out[2], "", "", "", [])
     assert out[15].interactive is False and "Must be fixed" in out[4]
 
 
