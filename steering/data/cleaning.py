@@ -101,17 +101,18 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
     classification = mapping.kind == "classification"
     missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
     merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
+    columns = [name for name in table.columns if name not in {mapping.label, mapping.references}]
     kept: list[Example] = []
     rows: list[Row] = []
     gone: list[LeftOut] = []
     for row, label in zip(table.rows, labels, strict=True):
         target = merged.get(label, label)
-        if all(is_missing_text(row.values.get(name)) for name in mapping.parts):
+        if is_missing_text(row.values.get(mapping.text)) and all(is_missing_text(row.values.get(name)) for name in mapping.join):
             gone.append(LeftOut(reason="missing_text", row=row))
         elif is_blank(label) or label in missing:
             gone.append(LeftOut(reason="missing_label", row=row))
         else:
-            example = _example(row, mapping, target)
+            example = _example(row, columns, mapping, target)
             reason = "near_duplicates" if example.key in without else ""
             if fixes and not reason:
                 reason = reason_to_leave_out(text_of(example, mapping), target, fixes)
@@ -125,7 +126,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
     return Cleaned(
         table=table,
         mapping=mapping,
-        examples=tuple(example for index, example in enumerate(kept) if index not in doubles),
+        examples=tuple(example for index, example in enumerate(kept) if index not in doubles) if doubles else tuple(kept),
         left_out=tuple(sorted(gone, key=lambda item: item.row.line)),
         missing_spellings=tuple(sorted(label for label in missing if label)),
         merged={label: target for label, target in merged.items() if label != target},
@@ -139,11 +140,11 @@ def _read_as(distinct: Iterable[str], labels: list[str], missing: frozenset[str]
     return {label: renamed(spelled[label], fixes) for label in known}
 
 
-def _example(row: Row, mapping: Mapping, target: str) -> Example:
-    values = {name: value or "" for name, value in row.values.items()}
-    del values[mapping.label]
+def _example(row: Row, columns: list[str], mapping: Mapping, target: str) -> Example:
+    cells = row.values
+    values = {name: cells.get(name) or "" for name in columns}
     text = "\n".join(values[name] for name in mapping.join) if mapping.join else values[mapping.text]
-    references = tuple(answer for answer in listed(values.pop(mapping.references)) if answer != target) if mapping.references else ()
+    references = tuple(answer for answer in listed(cells.get(mapping.references) or "") if answer != target) if mapping.references else ()
     return Example(row=row.line, values=values, target=target, key=text_key(text), references=references)
 
 

@@ -36,6 +36,7 @@ class Table:
     digest: str
     unreadable_lines: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    _stripped: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def unreadable(self) -> int:
@@ -43,8 +44,10 @@ class Table:
         return len(self.unreadable_lines)
 
     def column(self, name: str) -> list[str]:
-        """The cells of one column, stripped; missing ones are empty."""
-        return [(row.values.get(name) or "").strip() for row in self.rows]
+        """The cells of one column, stripped; missing ones are empty. Asked for by every look at a column, so it is kept."""
+        if name not in self._stripped:
+            self._stripped[name] = [(row.values.get(name) or "").strip() for row in self.rows]
+        return self._stripped[name]
 
 
 def content_digest(content: bytes) -> str:
@@ -89,19 +92,19 @@ def check_size(name: str, columns: int, rows: int, limits: Limits) -> None:
         raise DataError(f"{name!r} has {rows * columns:,} cells, more than {limits.cells:,}.", FEWER)
 
 
-def check_cells(name: str, rows: Iterable[Row], limits: Limits) -> None:
+def check_cells(name: str, columns: Iterable[str], rows: Sequence[Row], limits: Limits) -> None:
     """Refuse a table whose cells are too long, alone or together (formats that store a text once and repeat it can hold far more than their size).
 
     Raises:
         DataError: names the line of the first cell that is too long.
     """
     total = 0
-    for row in rows:
-        for value in row.values.values():  # written out: this looks at every cell of every file
-            if value:
-                total += len(value)
-                if len(value) > limits.cell_chars:
-                    raise long_cell(name, row.line, limits)
+    for column in columns:
+        lengths = [len(row.values[column] or "") for row in rows]
+        total += sum(lengths)
+        if max(lengths, default=0) > limits.cell_chars:
+            line = next(row.line for row, length in zip(rows, lengths, strict=True) if length > limits.cell_chars)
+            raise long_cell(name, line, limits)
     if total > 2 * limits.bytes:
         raise DataError(f"{name!r} holds {total / 1e6:,.0f} million characters, more than {2 * limits.bytes / 1e6:,.0f} million.", FEWER)
 

@@ -18,6 +18,9 @@ from steering.spec import Problem
 
 EXPECTED = "A header line such as text,label is expected, and below it one row per example; texts that hold commas go in double quotes."
 
+SHARED = 500
+"""A column with more different texts than this is left as it is."""
+
 Record = tuple[int, list[str]]
 
 
@@ -58,11 +61,22 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
     if len(columns) < 2:
         raise DataError(f"{source.name!r} has a single column that holds anything, expected at least two.", EXPECTED)
     names = [raw.names[index] for index in columns]
+    _share(raw.records)
     if columns == list(range(len(raw.names))):
         rows = [Row(line=line, values=dict(zip(names, cells, strict=True))) for line, cells in raw.records]
     else:
         rows = [Row(line=line, values={name: cells[index] for name, index in zip(names, columns, strict=True)}) for line, cells in raw.records]
     return Grid(columns=tuple(names), rows=tuple(rows), unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
+
+
+def _share(records: list[Record]) -> None:
+    """Let cells that say the same be one text in memory, where few texts come again and again, as labels do."""
+    for index in range(min(len(cells) for _, cells in records)):
+        known: dict[str, str] = {}
+        for _, cells in records:
+            cells[index] = known.setdefault(cells[index], cells[index])
+            if len(known) > SHARED:
+                break
 
 
 def _collect(source: Source, records: Iterable[Record]) -> _Raw:
