@@ -62,14 +62,9 @@ def personal(data: Cleaned) -> Problem | None:
 
 def control_characters(data: Cleaned) -> Problem | None:
     """Characters that cannot be seen: they change what the model reads, or the order in which a person does."""
-    # The labels are asked once each, every other cell by itself.
-    odd = {label for label in set(data.table.column(data.mapping.label)) if has_control(label)}
-    lines = []
-    for row in data.table.rows:
-        for name, value in row.values.items():
-            if value and (value.strip() in odd if name == data.mapping.label else not value.isprintable() and has_control(value)):
-                lines.append(row.line)
-                break
+    cells = data.table.cells.values()
+    odd = {index for column in cells for index, cell in enumerate(column) if cell and not cell.isprintable() and has_control(cell)}
+    lines = [data.table.lines[index] for index in odd]
     if not lines:
         return None
     message = f"{plural(len(lines), 'row')} with control characters or marks that turn the direction of writing around {at_lines(lines)}."

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from steering.data.names import clean_name
 from steering.data.readers.header import has_header, table_start, totals_below
 from steering.data.readers.source import Source
-from steering.data.table import Row, at_lines, check_size, make_problem, plural
+from steering.data.table import Rows, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -29,7 +29,7 @@ class Grid:
     """A table found among records. ``unreadable_lines`` are those of records that could not become rows."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Rows
     unreadable_lines: tuple[int, ...]
     problems: tuple[Problem, ...]
 
@@ -62,11 +62,9 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
         raise DataError(f"{source.name!r} has a single column that holds anything, expected at least two.", EXPECTED)
     names = [raw.names[index] for index in columns]
     _share(raw.records)
-    if columns == list(range(len(raw.names))):
-        rows = [Row(line=line, values=dict(zip(names, cells, strict=True))) for line, cells in raw.records]
-    else:
-        rows = [Row(line=line, values={name: cells[index] for name, index in zip(names, columns, strict=True)}) for line, cells in raw.records]
-    return Grid(columns=tuple(names), rows=tuple(rows), unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
+    found: dict[str, list[str | None]] = {name: [cells[index] for _, cells in raw.records] for name, index in zip(names, columns, strict=True)}
+    rows = Rows([line for line, _ in raw.records], found)
+    return Grid(columns=tuple(names), rows=rows, unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
 
 
 def _share(records: list[Record]) -> None:

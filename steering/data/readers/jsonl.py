@@ -104,7 +104,7 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         delimiter=None,
         digest="",
         unreadable_lines=(*unreadable, *grid.unreadable_lines),
-        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows))),
+        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows)),
     )
 
 
