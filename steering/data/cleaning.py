@@ -101,31 +101,34 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
     classification = mapping.kind == "classification"
     missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
     merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
+    columns = [name for name in table.columns if name != mapping.label]
     kept: list[Example] = []
-    rows: list[Row] = []
+    indices: list[int] = []
     gone: list[LeftOut] = []
-    for row, label in zip(table.rows, labels, strict=True):
+    for index, (line, label, cells) in enumerate(zip(table.lines, labels, zip(*(table.cells[name] for name in columns), strict=True), strict=True)):
         target = merged.get(label, label)
-        if all(is_missing_text(row.values.get(name)) for name in mapping.parts):
-            gone.append(LeftOut(reason="missing_text", row=row))
+        values = {name: cell or "" for name, cell in zip(columns, cells, strict=True)}
+        example = None
+        if is_missing_text(values[mapping.text]) and all(is_missing_text(values[name]) for name in mapping.join):
+            reason = "missing_text"
         elif is_blank(label) or label in missing:
-            gone.append(LeftOut(reason="missing_label", row=row))
+            reason = "missing_label"
         else:
-            example = _example(row, mapping, target)
+            example = _example(line, values, mapping, target)
             reason = "near_duplicates" if example.key in without else ""
             if fixes and not reason:
                 reason = reason_to_leave_out(text_of(example, mapping), target, fixes)
-            if reason:
-                gone.append(LeftOut(reason=reason, row=row))
-            else:
-                kept.append(example)
-                rows.append(row)
+        if example is None or reason:
+            gone.append(LeftOut(reason=reason, row=table.rows[index]))
+        else:
+            kept.append(example)
+            indices.append(index)
     doubles = _doubles(kept, classification)
-    gone += [LeftOut(reason=reason, row=rows[index]) for index, reason in doubles.items()]
+    gone += [LeftOut(reason=reason, row=table.rows[indices[index]]) for index, reason in doubles.items()]
     return Cleaned(
         table=table,
         mapping=mapping,
-        examples=tuple(example for index, example in enumerate(kept) if index not in doubles),
+        examples=tuple(example for index, example in enumerate(kept) if index not in doubles) if doubles else tuple(kept),
         left_out=tuple(sorted(gone, key=lambda item: item.row.line)),
         missing_spellings=tuple(sorted(label for label in missing if label)),
         merged={label: target for label, target in merged.items() if label != target},
@@ -139,12 +142,10 @@ def _read_as(distinct: Iterable[str], labels: list[str], missing: frozenset[str]
     return {label: renamed(spelled[label], fixes) for label in known}
 
 
-def _example(row: Row, mapping: Mapping, target: str) -> Example:
-    values = {name: value or "" for name, value in row.values.items()}
-    del values[mapping.label]
+def _example(line: int, values: dict[str, str], mapping: Mapping, target: str) -> Example:
     text = "\n".join(values[name] for name in mapping.join) if mapping.join else values[mapping.text]
     references = tuple(answer for answer in listed(values.pop(mapping.references)) if answer != target) if mapping.references else ()
-    return Example(row=row.line, values=values, target=target, key=text_key(text), references=references)
+    return Example(row=line, values=values, target=target, key=text_key(text), references=references)
 
 
 def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from steering.data.table import Row, Table
+from steering.data.table import Rows, Table
 from steering.data.texts import is_constant, is_long, script_of, without_control, without_personal_data
 from steering.errors import SpecError
 from steering.spec import Fix
@@ -78,15 +78,14 @@ def fix_cells(table: Table, label: str, fixes: Sequence[Fix]) -> tuple[Table, di
         action = FIXES[fix.name]
         rewrite = action.cell or action.text
         if rewrite is not None:
-            rows = tuple(_rewritten(row, rewrite, None if action.cell else label) for row in table.rows)
-            changed[fix.name] = sum(new is not old for new, old in zip(rows, table.rows, strict=True))
-            table = replace(table, rows=rows)
+            cells = {
+                name: column if action.cell is None and name == label else [rewrite(cell) if cell else cell for cell in column]
+                for name, column in table.cells.items()
+            }
+            pairs = [zip(column, table.cells[name], strict=True) for name, column in cells.items()]
+            changed[fix.name] = sum(any(new != old for new, old in row) for row in zip(*pairs, strict=True))
+            table = replace(table, rows=Rows(table.lines, cells))
     return table, changed
-
-
-def _rewritten(row: Row, rewrite: Callable[[str], str], spared: str | None) -> Row:
-    values = {name: rewrite(value) if value and name != spared else value for name, value in row.values.items()}
-    return row if values == row.values else Row(line=row.line, values=values)
 
 
 def renamed(label: str, fixes: Sequence[Fix]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from steering.data.columns import Column, are_classes, describe, given_labels
-from steering.data.names import LABEL_NAMES, TEXT_NAMES, name_score, words
+from steering.data.names import GROUP_NAMES, LABEL_NAMES, TEXT_NAMES, name_score, words
 from steering.data.own_split import find_split_column
 from steering.data.table import Table
 from steering.errors import DataError
@@ -160,7 +160,9 @@ def _label_score(column: Column) -> float:
     name = name_score(column.name, LABEL_NAMES)
     if name_score(column.name, TEXT_NAMES) > 1.0 and name < 1.0:
         name -= 1.0
-    content = 1.0 if column.few and not column.constant else 0.0
+    if name == 0 and GROUP_NAMES & set(words(column.name)):
+        name = -0.5  # a customer is seldom what is to be found out
+    content = 1.0 - 0.8 * column.distinct if column.few and not column.constant else 0.0  # of two, the one with fewer classes
     if column.constant:
         content = -0.5
     if column.numeric > 0.9 and column.distinct > 0.5:

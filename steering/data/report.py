@@ -78,7 +78,8 @@ def report(
 ) -> Report:
     """Describe a cleaned file and its sides. ``said``: problems that were found while rows were placed."""
     table = data.table
-    sides: dict[str, int] = {side: sum(example.side == side for example in placed) for side in SIDES}
+    count = Counter(example.side for example in placed)
+    sides: dict[str, int] = {side: count[side] for side in SIDES}
     counts = Counter(item.reason for item in data.left_out) | Counter(unreadable=table.unreadable)
     left_out = {reason: counts[reason] for reason in REASONS if reason in ALWAYS_NAMED or counts[reason]}
     return Report(

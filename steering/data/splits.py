@@ -9,7 +9,7 @@ large groups first: with a side that already holds one of them, else where they 
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from steering.errors import SpecError
 from steering.spec import SIDES, Example, Kind, Side
@@ -42,15 +42,15 @@ def place(
     if test < 0 or validation < 0 or not test + validation < 1:
         raise SpecError(f"the shares of test ({test:g}) and validation ({validation:g}) leave no training rows.", "They must add up to less than 1.")
     sides: dict[str, Side] = {example.key: stored[example.key] for example in examples if example.key in stored}
-    new = {example.key: example for example in examples if example.key not in sides}
+    new = dict.fromkeys(example.key for example in examples if example.key not in sides)
     if fixed is not None:
         sides |= dict.fromkeys(new, fixed)
     else:
         stratum = {example.key: example.target if kind == "classification" else "" for example in examples}
         shares: dict[Side, float] = {"train": 1.0 - test - validation, "validation": validation, "test": test}
         queue = _in_order(new, stratum, sides)
-        units = _units(queue, groups, sides) if groups else [(key,) for key in queue]
-        _fill({side: share for side, share in shares.items() if share > 0}, stratum, sides, units)
+        together = _together(queue, groups, sides) if groups else []
+        _fill({side: share for side, share in shares.items() if share > 0}, stratum, sides, together, queue)
     return [_on(example, sides[example.key]) for example in examples]
 
 
@@ -61,26 +61,26 @@ def _on(example: Example, side: Side) -> Example:
     return Example(row=example.row, values=example.values, target=example.target, key=example.key, side=side, references=example.references)
 
 
-def split_hash(key: str) -> str:
+def split_hash(key: str) -> bytes:
     """The place of a key in the queue."""
     salted = _SALTED.copy()
     salted.update(key.encode("utf-8", "surrogatepass"))
-    return salted.hexdigest()
+    return salted.digest()
 
 
-def _in_order(new: Mapping[str, Example], stratum: Mapping[str, str], sides: Mapping[str, Side]) -> list[str]:
+def _in_order(new: Iterable[str], stratum: Mapping[str, str], sides: Mapping[str, Side]) -> list[str]:
     """New keys in rounds (the first of every class, the second of every class, ...), by hash within a round."""
-    position: Counter[str] = Counter(stratum[key] for key in sides)
-    turn: dict[str, int] = {}
+    turn: Counter[str] = Counter(stratum[key] for key in sides)
+    rounds: dict[int, list[str]] = defaultdict(list)
     for key in sorted(new, key=split_hash):
         name = stratum[key]
-        turn[key] = position[name]
-        position[name] += 1
-    return sorted(turn, key=turn.__getitem__)  # stable: within a round the order by hash remains
+        rounds[turn[name]].append(key)
+        turn[name] += 1
+    return [key for number in sorted(rounds) for key in rounds[number]]
 
 
-def _units(queue: Sequence[str], groups: Mapping[str, str], sides: dict[str, Side]) -> list[tuple[str, ...]]:
-    """Keys that go together, the large groups first, then single keys in their order; those whose group has a side already get it at once."""
+def _together(queue: Sequence[str], groups: Mapping[str, str], sides: dict[str, Side]) -> list[tuple[str, ...]]:
+    """New keys that go together, the large groups first; those whose group has a side already get it at once."""
     where: dict[str, Counter[Side]] = defaultdict(Counter)
     for key, side in sides.items():
         if key in groups:
@@ -92,13 +92,13 @@ def _units(queue: Sequence[str], groups: Mapping[str, str], sides: dict[str, Sid
             sides[key] = max(SIDES, key=where[group].__getitem__)
         elif group is not None:
             together[group].append(key)
-    several = sorted((tuple(keys) for keys in together.values() if len(keys) > 1), key=len, reverse=True)
-    taken = {key for keys in several for key in keys}
-    return [*several, *((key,) for key in queue if key not in taken and key not in sides)]
+    return sorted((tuple(keys) for keys in together.values() if len(keys) > 1), key=len, reverse=True)
 
 
-def _fill(shares: Mapping[Side, float], stratum: Mapping[str, str], sides: dict[str, Side], units: Sequence[tuple[str, ...]]) -> None:
-    """Give every key of the units a side in ``sides``."""
+def _fill(
+    shares: Mapping[Side, float], stratum: Mapping[str, str], sides: dict[str, Side], together: Sequence[tuple[str, ...]], queue: Sequence[str]
+) -> None:
+    """Give every key a side in ``sides``: first the groups, then, in the order of the queue, what has none yet."""
     overall = [0] * len(SIDES)
     within: dict[str, list[int]] = defaultdict(lambda: [0] * len(SIDES))
     for key, side in sides.items():
@@ -106,23 +106,30 @@ def _fill(shares: Mapping[Side, float], stratum: Mapping[str, str], sides: dict[
             within[stratum[key]][SIDES.index(side)] += 1
             overall[SIDES.index(side)] += 1
     wanted = [(SIDES.index(side), share) for side, share in shares.items()]
-    for unit in units:
+    for unit in together:
         chosen = _side_of(unit, wanted, [within[stratum[key]] for key in unit], overall)
         for key in unit:
             sides[key] = SIDES[chosen]
             within[stratum[key]][chosen] += 1
-            overall[chosen] += 1
-    for side in shares:
-        if side not in sides.values():
+        overall[chosen] += len(unit)
+    singles = [key for key in queue if key not in sides]
+    for key in singles:
+        mine = within[stratum[key]]
+        chosen = _neediest(wanted, mine, overall) if mine[0] else 0
+        sides[key] = SIDES[chosen]
+        mine[chosen] += 1
+        overall[chosen] += 1
+    missing = [side for side in shares if side not in set(sides.values())]
+    if missing:
+        units = [*together, *((key,) for key in singles)]
+        for side in missing:
             _lend(side, stratum, sides, units)
 
 
 def _side_of(unit: Sequence[str], wanted: Sequence[tuple[int, float]], within: list[list[int]], overall: Sequence[int]) -> int:
-    """The side for a key or a group: training while it has a class that no training row has, else where it is needed most."""
+    """The side for a group: training while it has a class that no training row has, else where it is needed most."""
     if not all(counts[0] for counts in within):
         return 0
-    if len(unit) == 1:
-        return _neediest(wanted, within[0], overall)
     rows = Counter(map(id, within))
     classes = [(counts, sum(counts) + rows[id(counts)]) for counts in {id(counts): counts for counts in within}.values()]
 
@@ -143,9 +150,8 @@ def _neediest(wanted: Sequence[tuple[int, float]], within: Sequence[int], overal
     chosen, most = 0, -math.inf
     for side, share in wanted:
         lacks = share * over_all - overall[side]
-        bent = 0.5 if lacks > 0.5 else -0.5 if lacks < -0.5 else lacks
-        need = round(share * in_class - within[side] + bent, 9)
-        if need > most:
+        need = share * in_class - within[side] + (0.5 if lacks > 0.5 else -0.5 if lacks < -0.5 else lacks)
+        if need > most + 1e-9:  # what differs by less is equal but for rounding
             chosen, most = side, need
     return chosen
 

@@ -6,45 +6,9 @@ from dataclasses import dataclass, field
 from steering.data.columns import Column
 from steering.data.labels import default_label_words, is_number
 from steering.data.mapping import Mapping
-from steering.data.names import TEXT_NAMES, words
+from steering.data.names import GROUP_NAMES, TEXT_NAMES, words
 from steering.data.table import Table
 
-GROUP_NAMES = frozenset(
-    [
-        "customer",
-        "client",
-        "user",
-        "account",
-        "patient",
-        "person",
-        "author",
-        "speaker",
-        "student",
-        "company",
-        "product",
-        "document",
-        "doc",
-        "article",
-        "thread",
-        "conversation",
-        "dialogue",
-        "dialog",
-        "session",
-        "case",
-        "ticket",
-        "order",
-        "group",
-        "cluster",
-        "family",
-        "source",
-        "site",
-        "kunde",
-        "nutzer",
-        "gruppe",
-        "dokument",
-    ]
-)
-"""Words in the names of columns whose rows belong together."""
 LARGEST = 0.3
 """A column whose largest group holds more of the rows than this says little about which rows belong together."""
 TITLES = frozenset({"title", "subject", "headline", "heading", "titel", "betreff", "überschrift", "titre", "titulo", "título", "asunto"})

@@ -16,6 +16,7 @@ WIDE = "\u2e80"
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SPACING = "\x0b\x0c\x85"
+_CONSTANT = re.compile(r"\s*(?:(\S)\1{2,}|(\S+)(?:\s+\2){2,})\s*")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,5}")
 _DIGITS = re.compile(r"[0-9](?:[ ()./-]{0,3}[0-9]){7}")
 _PHONE = re.compile(
@@ -45,10 +46,7 @@ def is_long(text: str) -> bool:
 
 def is_constant(text: str) -> bool:
     """Whether it is one character or one word over and over: ``-----``, ``test test test``."""
-    words = text.split()
-    if len(words) > 1:
-        return len(words) > 2 and words[0] == words[-1] and len(set(words)) == 1
-    return len(text) > 2 and text[0] == text[-1] and len(set(text.strip())) == 1
+    return _CONSTANT.fullmatch(text) is not None
 
 
 def personal_data(text: str) -> tuple[str, ...]:

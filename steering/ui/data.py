@@ -19,13 +19,15 @@ NAMED = "CSV, TSV, JSON, JSON lines, Excel, Parquet, text, or one of these in a 
 def draw(studio: Studio) -> SimpleNamespace:
     """The station's controls."""
     ui = SimpleNamespace(tiles={})
+    # Outside every column: showing a column again would show the hidden values in it too (seen in Gradio 6.31).
+    ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
         for sample in studio.data.samples():
-            with gr.Column(elem_classes="tile", min_width=240):
+            with gr.Column(elem_classes="tile", min_width=300):
                 gr.HTML(tile(sample))
                 ui.tiles[sample.name] = gr.Button("Train this sample", variant="primary", elem_id=f"tile-{sample.name}")
-        with gr.Column(elem_classes="tile", min_width=240):
+        with gr.Column(elem_classes="tile", min_width=300):
             gr.HTML("<h3>Use my data</h3><p>Any table or text file with one example a row, 16 rows or more. It stays on this machine.</p>")
             ui.mine = gr.Button("Use my data", elem_id="tile-my-data")
     ui.error = gr.HTML("", elem_id="data-error")
@@ -52,7 +54,6 @@ def _details(ui: SimpleNamespace) -> None:
             )
         with gr.Column(min_width=300):
             ui.reads = gr.HTML("", elem_id="data-reads")
-            ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
             ui.lengths = widgets.chart("data-lengths", "Tokens of each row")
             ui.classes = widgets.chart("data-classes", "Rows of each class")
     with gr.Accordion("Label words: what the model is asked to write for each label", open=False):

@@ -56,7 +56,7 @@ def merged_spellings(data: Cleaned) -> Problem | None:
     """What was merged at the person's request."""
     if not data.merged:
         return None
-    lines = [row.line for row in data.table.rows if (row.values.get(data.mapping.label) or "").strip() in data.merged]
+    lines = [line for line, label in zip(data.table.lines, data.table.column(data.mapping.label), strict=True) if label in data.merged]
     shown = ", ".join(f"{label!r} as {target!r}" for label, target in list(data.merged.items())[:5])
     return make_problem("merged_spellings", "note", lines, f"{plural(len(data.merged), 'spelling')} merged: {shown}.")
 

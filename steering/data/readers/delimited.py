@@ -60,7 +60,7 @@ def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int,
         delimiter=delimiter,
         digest="",
         unreadable_lines=grid.unreadable_lines,
-        problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(list(grid.rows))),
+        problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(grid.rows)),
     )
 
 

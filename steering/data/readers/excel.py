@@ -54,7 +54,7 @@ def read(source: Source) -> Table:
     sheets = _sheets(source)
     chosen = _choose(source, sheets)
     grid = to_grid(source, chosen.records, "Delete the cells to the right of the table.")
-    problems = (*_notes(sheets, chosen), *grid.problems, *lost_characters(list(grid.rows)))
+    problems = (*_notes(sheets, chosen), *grid.problems, *lost_characters(grid.rows))
     return Table(
         columns=grid.columns,
         rows=grid.rows,

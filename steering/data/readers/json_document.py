@@ -123,7 +123,7 @@ def _of_record(value: Any) -> list[Object]:
 def _of_lists(source: Source, items: list[Any], lines: list[int], notes: list[Problem]) -> Table:
     cells = ((line, [text_of(cell) or "" for cell in item]) for line, item in zip(lines, items, strict=True))
     grid = to_grid(source, cells, "Every list needs one value for each column.")
-    problems = (*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows)))
+    problems = (*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows))
     encoding = source.decoded.encoding
     return Table(
         columns=grid.columns,

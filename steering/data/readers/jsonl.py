@@ -37,6 +37,8 @@ def read(source: Source) -> Table:
     Raises:
         DataError: no line is an object, or there are too many rows or columns.
     """
+    if source.text.count("\n") > source.limits.rows:  # counted before two hundred thousand lines are parsed for nothing
+        check_size(source.name, 1, sum(not line.isspace() and line != "" for _, line in lines(source.text)), source.limits)
     records: list[Object] = []
     lists: list[tuple[int, list[str]]] = []
     broken: dict[int, str] = {}
@@ -66,7 +68,7 @@ def read(source: Source) -> Table:
 def parse_line(line: str) -> tuple[Any, str]:
     """The value on a line, or None and what is wrong with it."""
     try:
-        value = json.loads(line, parse_constant=_no_constant)
+        value = _DECODER.decode(line)
     except json.JSONDecodeError as error:
         return None, f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
@@ -78,6 +80,10 @@ def parse_line(line: str) -> tuple[Any, str]:
 
 def _no_constant(literal: str) -> NoReturn:
     raise ValueError(f"{literal} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+"""Made once: ``json.loads`` would make one for every line."""
 
 
 def _is_complete(line: str) -> bool:
@@ -98,7 +104,7 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         delimiter=None,
         digest="",
         unreadable_lines=(*unreadable, *grid.unreadable_lines),
-        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows))),
+        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows)),
     )
 
 
