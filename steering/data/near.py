@@ -28,7 +28,7 @@ BANDS, ROWS = 12, 5
 LOOKED_AT = 4000
 """Characters of a text that are looked at: what follows makes no difference to a reader either."""
 SLICE = 2000
-COMPARED = 4
+COMPARED = 3
 """Earlier texts that one text is compared with, at most."""
 MOST = 0.1
 """A group of more than this share of the rows (and 20) is a form that was filled in, not a text that was copied."""
@@ -128,13 +128,13 @@ def _likely(signatures: "np.ndarray[Any, np.dtype[np.uint32]]") -> list[tuple[in
     best = np.lexsort((earlier, -alike, later))
     later, earlier, alike = later[best], earlier[best], alike[best]
     rank = np.arange(len(later)) - np.searchsorted(later, later)
-    keep = (rank < COMPARED) & (alike >= SIMILAR - 0.2)  # 60 hashes do not err by more
+    keep = (rank < COMPARED) & (alike >= SIMILAR - 0.13)  # two and a half standard errors of 60 hashes
     return list(zip(earlier[keep].tolist(), later[keep].tolist(), strict=True))
 
 
 def _join(texts: list[str], pairs: list[tuple[int, int]], first: dict[int, int]) -> None:
     """Put each later text that is nearly the same as the first of an earlier one's group into that group: ``first`` of member is head."""
-    shingles: dict[int, frozenset[str]] = {}
+    shingles: dict[int, set[str]] = {}
     for earlier, later in pairs:
         head = first.get(earlier, earlier)
         if later in first or later == head:
@@ -149,6 +149,6 @@ def _join(texts: list[str], pairs: list[tuple[int, int]], first: dict[int, int])
             first[later] = head
 
 
-def _shingles(text: str) -> frozenset[str]:
+def _shingles(text: str) -> set[str]:
     padded = _EDGE + text + _EDGE
-    return frozenset(padded[index : index + SHINGLE] for index in range(len(padded) - SHINGLE + 1))
+    return {padded[index : index + SHINGLE] for index in range(len(padded) - SHINGLE + 1)}
