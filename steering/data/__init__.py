@@ -10,7 +10,7 @@ from steering.data.fixes import FIXES, toggled
 from steering.data.groups import groups_of
 from steering.data.labels import check_label_words, default_label_words
 from steering.data.limits import Limits, ReadOptions
-from steering.data.mapping import Mapping, guess, guess_kind
+from steering.data.mapping import Mapping, guess, guess_kind, text_columns
 from steering.data.near import NearDuplicates, find_near_duplicates, near_duplicates
 from steering.data.own_files import with_own_files
 from steering.data.prepare import Prepared, prepare
@@ -66,6 +66,7 @@ __all__ = [
     "report",
     "samples",
     "suggest",
+    "text_columns",
     "text_key",
     "toggled",
     "unmapped",

@@ -34,11 +34,17 @@ class ReadOptions:
     """What a person decided about a file; whatever is None is decided by evidence.
 
     ``header``: whether the first row of the table names the columns. ``encoding``: a name that Python knows. ``delimiter``: one character.
-    ``sheet``: the sheet of a workbook, by its name.
+    ``sheet``: the sheet of a workbook, by its name. ``unlabelled``: one column is enough, because the labels are still to come.
     """
 
     header: bool | None = None
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    unlabelled: bool = False
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def least_columns(self) -> int:
+        """How many columns a table must have."""
+        return 1 if self.unlabelled else 2

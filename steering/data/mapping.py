@@ -74,6 +74,12 @@ def guess(
     )
 
 
+def text_columns(table: Table) -> tuple[str, ...]:
+    """The columns that could be the text, best first: all that is known of a file without labels."""
+    known = describe(table)
+    return tuple(name for name in sorted(known, key=lambda name: -_text_score(known[name])) if _text_score(known[name]) > 0)
+
+
 def check_columns(table: Table, *given: str | None) -> None:
     """Refuse names of columns that are not there.
 
@@ -145,7 +151,7 @@ def _best_label(known: dict[str, Column], text_column: str | None) -> str:
     scores = {name: _label_score(column) for name, column in known.items() if name != text_column}
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is None or scores[best] <= 0:
-        raise DataError(f"no column looks like a label (columns: {', '.join(known)}).", NEED)
+        raise DataError(f"no column looks like a label (columns: {', '.join(known)}).", f"{NEED} Rows without labels can be labelled in the app.")
     if text_column is None and len(scores) > 1:
         # Of two columns that could both be the label, the one that is the only possible text must stay the text.
         texts = [name for name in known if _text_score(known[name]) > 0]

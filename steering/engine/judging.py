@@ -62,7 +62,7 @@ def judge(
     if task.kind == "classification":
         yield compare_classification(results, list(data.truth), list(task.label_words), primary=primary)
     else:
-        yield compare_generation(results, [[row.target] for row in rows], primary=primary)
+        yield compare_generation(results, [[row.target, *row.references] for row in rows], primary=primary)
 
 
 def _answer(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | Judged]:

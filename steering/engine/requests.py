@@ -10,6 +10,7 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.certainty import certainty
 from steering.engine.exchange import bring_in
 from steering.engine.judging import judge
 from steering.engine.reading import reading
@@ -120,11 +121,19 @@ def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
 
 
+def certain(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Which rows a contestant is least certain of."""
+    context = office.context(payload)
+    root = office.contestant(payload["contestant"], context).root
+    yield from certainty(office.lm, root, context.task, [(int(line), str(text)) for line, text in payload["rows"]])
+
+
 HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
     "describe": describe,
     "read": read,
+    "certainty": certain,
     "import": bring_in,
 }

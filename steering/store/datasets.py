@@ -76,6 +76,15 @@ class Datasets(Database):
         except OSError:
             raise NotFoundError("the uploaded file is no longer here.", "Choose it again.") from None
 
+    def forget_content(self, digest: str) -> None:
+        """Delete the bytes of an upload with the labels given to its rows, unless a dataset was read from them."""
+        with self._write() as db:
+            kept = db.execute("SELECT COUNT(*) FROM datasets WHERE content = ?", (digest,)).fetchone()[0]
+            if not kept:
+                db.execute("DELETE FROM labels WHERE content = ?", (digest,))
+        if digest and not kept:
+            self._content_path(digest).unlink(missing_ok=True)
+
     def _content_path(self, digest: str) -> Path:
         if not re.fullmatch("[0-9a-f]{32}", digest):
             raise NotFoundError("the uploaded file was not kept.", "Choose it again.")
@@ -147,6 +156,4 @@ class Datasets(Database):
                 "DELETE FROM placements WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.name = placements.dataset)",
                 (found.name,),
             )
-            kept = db.execute("SELECT COUNT(*) FROM datasets WHERE content = ?", (found.content,)).fetchone()[0]
-        if found.content and not kept:
-            self._content_path(found.content).unlink(missing_ok=True)
+        self.forget_content(found.content)

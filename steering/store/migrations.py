@@ -24,4 +24,5 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE datasets ADD COLUMN content TEXT NOT NULL DEFAULT '';
     ALTER TABLE datasets ADD COLUMN reading TEXT NOT NULL DEFAULT '{}';
     """,
+    "CREATE TABLE labels (content TEXT NOT NULL, line INTEGER NOT NULL, label TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (content, line));",
 )

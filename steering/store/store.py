@@ -4,11 +4,12 @@ Any number of processes may read and enqueue; only the engine writes events.
 """
 
 from steering.store.datasets import Datasets
+from steering.store.labels import Labels
 from steering.store.requests import Requests
 from steering.store.runs import Runs
 
 
-class Store(Datasets, Runs, Requests):
+class Store(Datasets, Labels, Runs, Requests):
     """Everything that outlives a request, under one folder.
 
     Raises:

@@ -21,6 +21,7 @@ from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
 from steering.studio.desk import DataDesk
+from steering.studio.labelling import LabelDesk
 from steering.studio.runview import RunView, run_view
 
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
@@ -42,6 +43,7 @@ class Studio:
     def __init__(self, store: Store, folders: list[Path]) -> None:
         self.store, self.folders = store, folders
         self.data = DataDesk(store)
+        self.labelling = LabelDesk(store, self.data)
 
     @classmethod
     def open(cls, home: Path | None = None) -> "Studio":

@@ -8,7 +8,7 @@ import gradio as gr
 from steering.data import read as read_table
 from steering.data.samples import Sample
 from steering.studio import Studio
-from steering.ui import datasets, filling, text, widgets
+from steering.ui import datasets, filling, labelling, text, widgets
 from steering.ui.report import button_text
 
 KINDS = [("Classification: one of a few labels", "classification"), ("Generation: a text to write", "generation")]
@@ -21,6 +21,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui = SimpleNamespace(tiles={})
     # Outside every column: showing a column again would show the hidden values in it too (seen in Gradio 6.31).
     ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
+    ui.sheet, ui.certainty = widgets.hidden("data-sheet"), widgets.hidden("data-certainty")
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
         for sample in studio.data.samples():
@@ -33,6 +34,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui.error = gr.HTML("", elem_id="data-error")
     ui.file = gr.File(label=f"Your labelled file: {NAMED}", elem_id="data-file", height=160)
     ui.sets = datasets.draw()
+    ui.label = labelling.draw()
     ui.report = widgets.listing("data-report", text.empty("What was read, and what is wrong with it, appears here once there is a file."))
     ui.dropped = gr.DownloadButton("Download the rows that are left out", visible=False, size="sm", elem_id="data-dropped")
     with gr.Column(visible=False) as ui.details:

@@ -122,6 +122,7 @@ def sparkline(values: Sequence[float]) -> str:
     return f'<svg class="spark" viewBox="0 0 100 24" aria-hidden="true" preserveAspectRatio="none"><polyline points="{points}"/></svg>'
 
 
-def pick(kind: str, value: str, label: str) -> str:
-    """A button inside a list; the list's ``pick`` event carries ``value``."""
-    return f'<button type="button" class="pick" data-pick="{safe(value)}" aria-label="{safe(kind)} {safe(label)}">{safe(kind)}</button>'
+def pick(kind: str, value: str, label: str, key: str = "") -> str:
+    """A button inside a list; the list's ``pick`` event carries ``value``. ``key``: the key that presses it in a keyed list."""
+    shortcut = f' data-key="{safe(key)}" aria-keyshortcuts="{safe(key)}"' if key else ""
+    return f'<button type="button" class="pick" data-pick="{safe(value)}"{shortcut} aria-label="{safe(kind)} {safe(label)}">{safe(kind)}</button>'

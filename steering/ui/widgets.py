@@ -27,6 +27,13 @@ PICK = """
 element.addEventListener('click', e => { const b = e.target.closest('[data-pick]'); if (b) trigger('pick', {id: b.dataset.pick}); });
 """
 
+KEYED = """
+document.addEventListener('keydown', e => {
+  if (e.ctrlKey || e.altKey || e.metaKey || e.target.closest('input, textarea, select, [contenteditable]') || !element.offsetParent) return;
+  const b = element.querySelector(`[data-key="${CSS.escape(e.key)}"]`); if (b) { e.preventDefault(); b.click(); }
+});
+"""
+
 
 @cache
 def plotly_script() -> Path:
@@ -52,6 +59,11 @@ def chart(elem_id: str, alt: str) -> Any:
 def listing(elem_id: str, value: str = "") -> Any:
     """Safe HTML with ``data-pick`` buttons; its ``pick`` event carries the button's value."""
     return gr.HTML(value, js_on_load=PICK, elem_id=elem_id)
+
+
+def keyed(elem_id: str, value: str = "") -> Any:
+    """A listing whose buttons can be pressed by their ``data-key`` while it is seen and nobody types."""
+    return gr.HTML(value, js_on_load=PICK + KEYED, elem_id=elem_id)
 
 
 def hidden(elem_id: str, value: str = "") -> Any:

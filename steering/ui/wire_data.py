@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import data, datasets, filling, reading
+from steering.ui import data, datasets, filling, labelling, reading
 from steering.ui.handlers import POLL, QUIET, go, guarded
 
 
@@ -15,6 +15,7 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     _wire_data(studio, ui)
     _wire_datasets(studio, ui)
     _wire_reading(studio, ui)
+    _wire_labelling(studio, ui)
 
 
 def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
@@ -81,3 +82,22 @@ def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
     gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
     polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)
     own.reading_timer.tick(polls, own.reading, parts, **POLL)
+
+
+def _wire_labelling(studio: Studio, ui: SimpleNamespace) -> None:
+    own, label = ui.data, ui.data.label
+    parts = labelling.outputs(label, own)
+    given = [own.sheet, label.column, label.names, label.prompt, own.certainty]
+    begins = guarded(lambda path, names: labelling.begin(studio, path, names), labelling.PARTS)
+    label.file.upload(begins, [label.file, label.names], parts, api_visibility="private").then(lambda: None, None, label.file, **QUIET)
+
+    def acts(sheet: str, column: str, names: str, prompt: str, request: str, event: gr.EventData) -> list[Any]:
+        handler = guarded(lambda: labelling.act(studio, str(event.id), sheet, column, names, prompt, request), labelling.PARTS)
+        return list(handler())
+
+    label.row.pick(acts, given, parts, **QUIET)
+    again = guarded(lambda sheet, *rest: labelling.act(studio, "", sheet, *rest) if sheet else [gr.skip()] * labelling.PARTS, labelling.PARTS)
+    gr.on([label.names.change, label.column.input, label.prompt.blur], again, given, parts, trigger_mode="always_last", **QUIET)
+    finishes = guarded(lambda sheet, column: labelling.finish(studio, sheet, column), filling.PARTS)
+    label.finish.click(finishes, [own.sheet, label.column], data.outputs(own), **QUIET)
+    label.forget.click(guarded(lambda sheet: labelling.forget(studio, sheet), labelling.PARTS), own.sheet, parts, **QUIET)

@@ -37,7 +37,7 @@ def read(source: Source) -> Table:
         markdown = _markdown(body) if wanted is None else None
         if markdown is not None:
             return _table(source, "|", iter(markdown), offset, [])
-        sniffed, shown = _sniffed(source.name, body, wanted)
+        sniffed, shown = _sniffed(source, body, wanted)
         return _table(source, shown, iter(sniffed.records), offset, _notes(sniffed.dialect))
     except LongCell as error:
         raise long_cell(source.name, error.line + offset, source.limits) from None
@@ -55,16 +55,16 @@ def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int,
     return Table(
         columns=grid.columns,
         rows=grid.rows,
-        format=DELIMITERS.get(delimiter, "csv"),
+        format=DELIMITERS.get(delimiter, "csv" if delimiter else "txt"),
         encoding=source.decoded.encoding,
-        delimiter=delimiter,
+        delimiter=delimiter or None,
         digest="",
         unreadable_lines=grid.unreadable_lines,
         problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(grid.rows)),
     )
 
 
-def _sniffed(name: str, text: str, wanted: str | None) -> tuple[Sniffed, str]:
+def _sniffed(source: Source, text: str, wanted: str | None) -> tuple[Sniffed, str]:
     """The dialect with its records, and the delimiter as a person would name it.
 
     Raises:
@@ -80,11 +80,14 @@ def _sniffed(name: str, text: str, wanted: str | None) -> tuple[Sniffed, str]:
         return Sniffed(dialect=plain, records=records(text, plain)), wanted
     filled = [line.strip() for _, line in lines(text) if line.strip()]
     if len(filled) <= 1:
-        raise DataError(f"{name!r} holds one line only.", EXPECTED)
+        raise DataError(f"{source.name!r} holds one line only.", EXPECTED)
     for mark in UNUSUAL:
         if mark in filled[0] and len({line.count(mark) for line in filled}) == 1:
             return _stand_in(mark, text)
-    raise DataError(f"{name!r} has a single column: no comma, tab, semicolon or bar divides its {len(filled):,} lines evenly.", EXPECTED)
+    if source.options.unlabelled:
+        plain = Dialect(delimiter=_STAND_IN)
+        return Sniffed(dialect=plain, records=records(text, plain)), ""
+    raise DataError(f"{source.name!r} has a single column: no comma, tab, semicolon or bar divides its {len(filled):,} lines evenly.", EXPECTED)
 
 
 def _stand_in(mark: str, text: str) -> tuple[Sniffed, str]:

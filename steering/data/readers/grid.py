@@ -58,7 +58,7 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
     """
     raw = _collect(source, records)
     columns = _drop_idle_columns(raw)
-    if len(columns) < 2:
+    if len(columns) < source.options.least_columns:
         raise DataError(f"{source.name!r} has a single column that holds anything, expected at least two.", EXPECTED)
     names = [raw.names[index] for index in columns]
     _share(raw.records)

@@ -39,7 +39,7 @@ def to_table(source: Source, records: list[Object], *, format: str, unreadable: 
             renamed[names[key]] = value
         cleaned.append((line, renamed))
     check_size(source.name, len(columns), len(records), source.limits)
-    if len(columns) < 2:
+    if len(columns) < source.options.least_columns:
         message = f"{source.name!r} has the single field {', '.join(columns) or '(none)'}, expected at least two."
         raise DataError(message, f"A text and a label are needed. {EXPECTED}")
     rows, slips = _rows(tuple(columns), cleaned)

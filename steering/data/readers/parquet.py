@@ -115,7 +115,7 @@ def _table(source: Source, columns: dict[str, list[str | None]], left: list[str]
         if not name.startswith("__index_level_") and any(cells) and clean not in shown:
             shown[clean] = cells
     count = len(next(iter(shown.values()), []))
-    if len(shown) < 2 or not count:
+    if len(shown) < source.options.least_columns or not count:
         raise DataError(
             f"{source.name!r} has fewer than two columns that hold text ({', '.join(columns) or 'none'}).", "A text and a label are needed."
         )

@@ -1,0 +1,128 @@
+"""Labelling in the page: one row at a time, the least certain first, every label kept at once; then the labelled rows become a dataset."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steering.data import ReadOptions, Table, export_csv, read, text_columns, text_key
+from steering.errors import DataError
+from steering.knobs import to_json
+from steering.spec import TaskSpec
+from steering.store import SKIPPED, Store
+from steering.studio.desk import DataDesk, Upload
+
+ASKED = 200
+"""Rows on which the model's certainty is asked for at once: a few seconds of the embedded model on two cores."""
+
+
+REMEMBERED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file that is being labelled: its name, the digest of its bytes, the text columns (best first), and the line and text of every row."""
+
+    name: str
+    content: str
+    columns: tuple[str, ...]
+    table: Table
+
+    def texts(self, column: str) -> dict[int, str]:
+        """Line and text of the rows that have one."""
+        cells = zip((row.line for row in self.table.rows), self.table.column(column), strict=True)
+        return {line: text for line, text in cells if text}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where labelling stands: the row to label next (None: all are done), how many have a label, how many were skipped, how many there are."""
+
+    line: int | None
+    text: str
+    done: int
+    skipped: int
+    rows: int
+    counts: dict[str, int]
+
+
+class LabelDesk:
+    """Labelling over one store."""
+
+    def __init__(self, store: Store, data: DataDesk) -> None:
+        self.store, self.data = store, data
+        self._tables: dict[tuple[str, str], Table] = {}
+
+    def begin(self, name: str, content: bytes) -> Sheet:
+        """A file to be labelled.
+
+        Raises:
+            DataError: it cannot be read, or holds no column of text.
+        """
+        return self.sheet(name, self.store.keep_content(content))
+
+    def sheet(self, name: str, content: str) -> Sheet:
+        """The same by the digest of bytes that are kept.
+
+        Raises:
+            NotFoundError: they are not; DataError: as :meth:`begin`.
+        """
+        table = self._table(name, content)
+        columns = text_columns(table)
+        if not columns:
+            raise DataError(f"{name!r} has no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
+        return Sheet(name, content, columns, table)
+
+    def progress(self, sheet: Sheet, column: str, order: Sequence[int] = ()) -> Progress:
+        """The next row: the first of ``order`` that has no label yet (least certain first), else in an order that mixes the file but stays the
+        same, because neighbouring rows are often alike."""
+        given, texts = self.store.labels(sheet.content), sheet.texts(column)
+        mixed = sorted(texts, key=lambda line: text_key(texts[line]))
+        line = next((line for line in (*order, *mixed) if line in texts and line not in given), None)
+        counts: dict[str, int] = {}
+        for label in given.values():
+            if label != SKIPPED:
+                counts[label] = counts.get(label, 0) + 1
+        done = sum(counts.values())
+        return Progress(line, texts[line] if line is not None else "", done, len(given) - done, len(texts), counts)
+
+    def give(self, sheet: Sheet, line: int, label: str) -> None:
+        """Label a row; an empty label skips it."""
+        self.store.put_label(sheet.content, line, label)
+
+    def undo(self, sheet: Sheet) -> int | None:
+        """Take the latest label back; returns its line."""
+        return self.store.undo_label(sheet.content)
+
+    def ask_order(self, sheet: Sheet, column: str, labels: Sequence[str], prompt: str, contestant: str, model: str = "") -> str:
+        """Enqueue "which rows is the model least certain of?"; returns the request's id."""
+        given, texts = self.store.labels(sheet.content), sheet.texts(column)
+        left = [line for line in sorted(texts, key=lambda line: text_key(texts[line])) if line not in given][:ASKED]
+        words = {label: label for label in labels}
+        task = TaskSpec(kind="classification", template="{text}\nLabel:", prompt=prompt, label_words=words)
+        payload = {"task": to_json(task), "contestant": contestant, "rows": [[line, texts[line]] for line in left], "model": model}
+        return self.store.add_request("certainty", payload)
+
+    def finish(self, sheet: Sheet, column: str) -> Upload:
+        """The labelled rows as a dataset of their own.
+
+        Raises:
+            DataError: too few labels to be read as labelled data.
+        """
+        given, texts = self.store.labels(sheet.content), sheet.texts(column)
+        rows: list[Mapping[str, Any]] = [{"text": texts[line], "label": label} for line, label in given.items() if label != SKIPPED and line in texts]
+        if len(rows) < 2:
+            raise DataError(f"{len(rows)} rows have a label.", "Label at least 16 rows; 50 or more give a result that can be trusted.")
+        return self.data.upload(f"{sheet.name} labelled", export_csv(rows, ["text", "label"]))
+
+    def forget(self, sheet: Sheet) -> None:
+        """Delete the file and the labels given so far; datasets made of them stay."""
+        self._tables.pop((sheet.name, sheet.content), None)
+        self.store.forget_content(sheet.content)
+
+    def _table(self, name: str, content: str) -> Table:
+        """Read once, not at every label; the last few files are remembered."""
+        if (name, content) not in self._tables:
+            if len(self._tables) >= REMEMBERED:
+                self._tables.pop(next(iter(self._tables)))
+            self._tables[name, content] = read(name, self.store.content(content), ReadOptions(unlabelled=True))
+        return self._tables[name, content]
