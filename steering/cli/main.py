@@ -15,6 +15,8 @@ from steering.errors import InputError, SteeringError
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL
 
+CONTESTANTS = "none, prompt:TEXT, few-shot:K, saved:NAME, or (fitted on --train) lora, probe, manual+bias; repeat it"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
@@ -134,7 +136,7 @@ def _columns(parser: argparse.ArgumentParser) -> None:
 
 
 def _contestants(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help="none, prompt:TEXT, few-shot:K or saved:NAME; repeat it")
+    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help=CONTESTANTS)
     parser.add_argument("--model", default="")
     parser.add_argument("--template", default="")
     parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")

@@ -285,6 +285,18 @@ def test_compare_judges_every_kind_of_contestant(trained: dict[str, Any], place:
     assert len(result["pairs"]) == 6 and all(p.keys() >= PAIR_KEYS and p["verdict"] in VERDICTS for p in result["pairs"])
 
 
+def test_compare_fits_references_on_training_rows(place: Path, tmp_path: Path) -> None:
+    words = ("--contestant", "none", "--contestant", "probe", "--contestant", "manual+bias", "--model", place / "model", "--home", tmp_path / "home")
+    result = good("compare", place / "films.csv", "--train", place / "films.csv", *words)
+    assert [(c["name"], c["kind"]) for c in result["contestants"]] == [
+        ("none", "none"),
+        ("probe", "linear_probe"),
+        ("manual+bias", "manual_bias"),
+    ]
+    kind, text = refused("compare", place / "films.csv", *words)
+    assert kind == "DataError" and text == "probe needs training rows to be fitted on, and there are 0. Give training rows (--train FILE)."
+
+
 def test_generate_puts_outputs_side_by_side(trained: dict[str, Any], place: Path) -> None:
     result = good("generate", "--contestant", "none", "--contestant", "saved:my-films", "--input", "the film was good", "--home", place / "home")
     assert [o["name"] for o in result["outputs"]] == ["none", "saved:my-films"]
@@ -382,7 +394,7 @@ def test_words_that_are_no_text_are_refused_or_taken_but_never_a_crash(place: Pa
         ("saved:../home/saved_prompts/my-films", "NotFoundError", "there is no saved prompt '../home/saved_prompts/my-films'."),
         ("few-shot:many", "SpecError", "few-shot:many is not a number of demonstrations. Write few-shot:4, for example."),
         ("few-shot:0", "SpecError", "demonstrations is 0, expected 1 to "),
-        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K or saved:NAME."),
+        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K, saved:NAME, lora, probe or manual+bias."),
         ("magic:1", "SpecError", "contestant 'magic:1' is not known."),
         ("prompt:", "SpecError", "contestant 'prompt:' is not known."),
     ],
