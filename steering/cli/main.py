@@ -153,6 +153,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation", type=Path, help="your own validation rows")
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method's own; repeat it")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)

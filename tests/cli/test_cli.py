@@ -285,6 +285,22 @@ def test_compare_judges_every_kind_of_contestant(trained: dict[str, Any], place:
     assert len(result["pairs"]) == 6 and all(p.keys() >= PAIR_KEYS and p["verdict"] in VERDICTS for p in result["pairs"])
 
 
+def test_options_of_the_method_reach_the_run(place: Path, tmp_path: Path) -> None:
+    start = ("train", place / "films.csv", "--model", place / "model", "--steps", "1", "--batch-size", "4", "--home", tmp_path / "home")
+    made = good(*start, "--method", "prefix_tuning", "--option", "layers=last 2", "--option", "key-rate=0.5", "--option", "start=labels")
+    assert made["path"] and set(artifact.read(Path(made["path"])).tensors) == {"prefix_keys", "prefix_values", "prefix_layers"}
+    assert good(*start, "--method", "p_tuning", "--option", "direct=off", "--option", "width=16")["state"] == "done"
+    for option, text in (
+        ("depth=3", "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, layers,"),
+        ("layers", "--option 'layers' is no setting of prefix_tuning."),
+        ("width=many", "width is 'many', expected int. width: units of that network's hidden layer (default 128)."),
+        ("width=1", "width is 1, expected 4 to 2048 units."),
+        ("start=nowhere", "start is 'nowhere', expected one of manual, labels, vocabulary, saved, zero."),
+        ("layers=last 9", "layers is 'last 9', but this model's layers are 1 to 3. Leave out 9."),
+    ):
+        assert refused(*start, "--method", "prefix_tuning", "--option", option)[1].startswith(text)
+
+
 def test_compare_fits_references_on_training_rows(place: Path, tmp_path: Path) -> None:
     words = ("--contestant", "none", "--contestant", "probe", "--contestant", "manual+bias", "--model", place / "model", "--home", tmp_path / "home")
     result = good("compare", place / "films.csv", "--train", place / "films.csv", *words)
