@@ -85,7 +85,8 @@ def _text(value: dict[str, Any]) -> bytes:
 
 
 def _readme(card: Card, kind: str) -> str:
-    fixed = "Tokenise inputs with `add_special_tokens=False`: the first virtual token is the model's own start token.\n" if card.header else ""
+    fixed = "Tokenise inputs with `add_special_tokens=False`: the first virtual tokens are the model's own start token or other fixed text.\n"
+    fixed = fixed if card.header else ""
     return (
         f"# {card.title or card.name}\n\n"
         f"A {kind} adapter for `{card.model}` (embedding fingerprint {card.fingerprint}), made by Prompt Steering Studio.\n\n"
