@@ -120,7 +120,18 @@ def read(path: Path) -> Artifact:
             f"{path.name} cannot be read as a safetensors file ({error}).", "It is damaged or some other file; download or export it again."
         ) from None
     _check_tensors(path, tensors)
+    require_header(card, path.name)
     return Artifact(card, tensors)
+
+
+def require_header(card: Card, name: str) -> None:
+    """Refuse a card whose fixed rows are more than it has.
+
+    Raises:
+        ArtifactError: with both numbers.
+    """
+    if not 0 <= card.header <= card.virtual_tokens:
+        raise ArtifactError(f"{name} has {card.header} fixed rows of {card.virtual_tokens} virtual tokens.", "The file is damaged.")
 
 
 def card_of(path: Path, metadata: dict[str, str] | None) -> Card:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from steering.artifact.file import MAX_BYTES, Artifact, Card
+from steering.artifact.file import MAX_BYTES, Artifact, Card, require_header
 from steering.errors import ArtifactError, NotFoundError, SteeringError
 from steering.knobs import from_json
 
@@ -93,7 +93,7 @@ def to_artifact(adapter: Adapter, card: Card, shape: Dimensions) -> Artifact:
     """The adapter as a saved prompt of a model with these dimensions; ``card`` gives everything but the number of virtual tokens.
 
     Raises:
-        ArtifactError: rows of another width.
+        ArtifactError: rows of another width, or a card with more fixed rows than there are.
     """
     count, width = adapter.rows.shape
     wanted = shape.H if adapter.form == SOFT else shape.L * 2 * shape.K * shape.D
@@ -104,6 +104,7 @@ def to_artifact(adapter: Adapter, card: Card, shape: Dimensions) -> Artifact:
             "Name the model that it was trained on: --model ID.",
         )
     made = replace(card, virtual_tokens=count)
+    require_header(made, OURS)
     if adapter.form == SOFT:
         return Artifact(made, {"soft_prompt": adapter.rows})
     cut = adapter.rows.reshape(count, shape.L, 2, shape.K, shape.D).transpose(2, 1, 3, 0, 4)  # [2, L, K, P, D]
