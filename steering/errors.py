@@ -8,7 +8,7 @@
     |   +-- ModelError        no such model, or one that cannot be steered
     |   +-- ArtifactError     a saved prompt is damaged, foreign, or of another model
     |   +-- NotFoundError     a run, dataset or artifact of that name does not exist
-    +-- StorageError          the disk is full or read-only
+    +-- StorageError          the disk is full or read-only (exit code 2)
     +-- TrainingError         training cannot go on (for example a loss that is not a number)
     +-- EngineError           the process that owns the model died
 

@@ -23,6 +23,18 @@ SIDES: tuple[Side, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A remedy that one click applies and one click takes back: a value that is added to how a dataset is read (steering/data/fixes.py).
+
+    ``name`` says which, ``sentence`` stands on the button, ``arguments`` are what it needs, such as old and new spellings of labels.
+    """
+
+    name: str
+    sentence: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong, or worth knowing, about a file. ``rows`` are line numbers as an editor shows them (at most 20 listed)."""
 
@@ -32,6 +44,7 @@ class Problem:
     rows: tuple[int, ...]
     message: str
     hint: str = ""
+    fixes: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +65,17 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One usable row. ``values`` holds the columns that a template may name; ``target`` is the raw label or the text to produce."""
+    """One usable row. ``values`` holds the columns that a template may name; ``target`` is the raw label or the text to produce.
+
+    ``references`` are further texts that would be as right as ``target`` (generation).
+    """
 
     row: int
     values: dict[str, str]
     target: str
     key: str
     side: Side = "train"
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli import exchange, verbs
-from steering.errors import InputError, SteeringError
+from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL
 
@@ -45,7 +45,7 @@ def _run(raw: list[str]) -> int:
         _print(stop.result, "--json" in raw)
         return 130
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _report(SteeringError("interrupted before there was a result.", "Run the same command again."), "--json" in raw)
         return 130
     if result is not None:
         _print(result, args.json)
@@ -71,7 +71,7 @@ def _report(error: SteeringError, as_json: bool) -> int:
         _print({"error": error.as_dict()}, as_json)
     else:
         sys.stderr.write(f"error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
-    return 2 if isinstance(error, InputError) else 1
+    return 2 if isinstance(error, InputError | StorageError) else 1
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:

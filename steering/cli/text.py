@@ -129,7 +129,7 @@ def _neighbours(view: dict[str, Any]) -> list[str]:
 def _report(result: dict[str, Any]) -> list[str]:
     mapping = result["mapping"]
     parts = [
-        f"{result['format']}, {result['encoding']}: {result['rows_read']} rows read, {result['rows_usable']} usable ({result['task']}).",
+        f"{result['format']}, {result['encoding']}: {result['rows_read']} rows read, {result['rows_usable']} usable ({result['task'] or 'no task'}).",
         f"text column {clean(mapping['text'])!r}, label column {clean(mapping['label'])!r}",
     ]
     for problem in result["problems"]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from steering.cli.foreground import Foreground
 from steering.cli.settings import label_words, method_options
-from steering.data import prepare
+from steering.data import prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
 from steering.knobs import check
 from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec
-from steering.studio import RunView, Studio, Upload
+from steering.studio import Reading, RunView, Studio, Upload
 
 
 class Interrupted(Exception):
@@ -39,19 +39,23 @@ def read_file(path: Path) -> bytes:
 
 def check_file(args: argparse.Namespace) -> dict[str, Any]:
     """``check``: nothing is stored."""
-    prepared = prepare(args.file.name, read_file(args.file), text_column=args.text_column, label_column=args.label_column)
-    return prepared.report.as_dict()
+    content = read_file(args.file)
+    try:
+        return prepare(args.file.name, content, text_column=args.text_column, label_column=args.label_column, near=True).report.as_dict()
+    except DataError as error:
+        if args.text_column or args.label_column:
+            raise
+        return unmapped(read(args.file.name, content), error)  # refuses again what is no data; what is data is described
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """``train``."""
     studio = Studio.open(args.home)
     own: tuple[tuple[Side, Path | None], ...] = (("validation", args.validation), ("test", args.test))
-    upload = studio.upload(
+    upload = studio.data.upload(
         args.file.name,
         read_file(args.file),
-        text_column=args.text_column,
-        label_column=args.label_column,
+        Reading(text_column=args.text_column, label_column=args.label_column),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
     task = _task(upload, args.prompt, args.template, args.label_words)
@@ -119,8 +123,8 @@ def run_result(view: RunView) -> dict[str, Any]:
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """``compare``."""
     studio = Studio.open(args.home)
-    rows = studio.upload(args.file.name, read_file(args.file), text_column=args.text_column, label_column=args.label_column)
-    demonstrations = studio.upload(args.train.name, read_file(args.train)).digest if args.train else ""
+    rows = studio.data.upload(args.file.name, read_file(args.file), Reading(text_column=args.text_column, label_column=args.label_column))
+    demonstrations = studio.data.upload(args.train.name, read_file(args.train)).digest if args.train else ""
     task, model = _task_of_contestants(studio, args, rows)
     from steering.knobs import to_json
 
@@ -132,7 +136,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
 def generate(args: argparse.Namespace) -> dict[str, Any]:
     """``generate``."""
     studio = Studio.open(args.home)
-    upload = studio.upload(args.train.name, read_file(args.train)) if args.train else None
+    upload = studio.data.upload(args.train.name, read_file(args.train)) if args.train else None
     task, model = _task_of_contestants(studio, args, upload)
     from steering.data import fields
     from steering.knobs import to_json

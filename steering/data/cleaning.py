@@ -1,32 +1,53 @@
 """From rows to examples. Every row that is left out is left out for exactly one reason, so that the numbers add up:
 
-rows read = usable rows + missing text + missing label + duplicates + conflicts + other answers + rows that could not be read
+rows read = usable rows + rows of each reason in ``REASONS``
 """
 
 import hashlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from steering.data.mapping import Mapping
+from steering.data.fixes import reason_to_leave_out, renamed
+from steering.data.mapping import Mapping, listed
 from steering.data.missing import is_blank, is_missing_text, label_spellings_of_missing
 from steering.data.table import Row, Table
-from steering.spec import Example
+from steering.spec import Example, Fix
+
+REASONS: dict[str, str] = {
+    "missing_text": "no text",
+    "missing_label": "no label",
+    "duplicates": "repeats the text and the label of an earlier row",
+    "conflicts": "the same text has different labels",
+    "other_answers": "another answer to the text of an earlier row",
+    "unreadable": "could not be read",
+    "near_duplicates": "nearly the same as an earlier row",
+    "unwanted": "label left out at your request",
+    "too_long": "too long, left out at your request",
+    "constant": "one thing over and over, left out at your request",
+    "other_script": "in another script, left out at your request",
+}
+"""Why a row is not an example, in words for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A row that is not used, and the reason (one of ``REASONS``)."""
+
+    reason: str
+    row: Row
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cleaned:
-    """Usable examples, and the lines of every row that is not one, by reason."""
+    """Usable examples, and every row that is not one, in the order of the file. ``merged``: labels that are read as another one."""
 
     table: Table
     mapping: Mapping
     examples: tuple[Example, ...]
-    missing_text: tuple[int, ...] = ()
-    missing_label: tuple[int, ...] = ()
-    duplicates: tuple[int, ...] = ()
-    conflicts: tuple[int, ...] = ()
-    other_answers: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     missing_spellings: tuple[str, ...] = ()
     merged: dict[str, str] = field(default_factory=dict)
 
@@ -35,13 +56,27 @@ class Cleaned:
         """Records in the file, those included that could not be read; blank lines are not records."""
         return len(self.table.rows) + self.table.unreadable
 
-    @property
+    @cached_property
     def classes(self) -> dict[str, int]:
         """Usable rows of each class, most first; empty for generation."""
         if self.mapping.kind != "classification":
             return {}
         counts = Counter(example.target for example in self.examples)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of every example."""
+        return [text_of(example, self.mapping) for example in self.examples]
+
+    def lines(self, reason: str) -> list[int]:
+        """The lines of the rows that were left out for this reason."""
+        return list(self.table.unreadable_lines) if reason == "unreadable" else [item.row.line for item in self.left_out if item.reason == reason]
+
+
+def text_of(example: Example, mapping: Mapping) -> str:
+    """What a row says: its text column, or all columns that make up its text."""
+    return "\n".join(example.values[name] for name in mapping.join) if mapping.join else example.values[mapping.text]
 
 
 def normalise(text: str) -> str:
@@ -56,67 +91,86 @@ def text_key(text: str) -> str:
     return hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False) -> Cleaned:
+def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixes: Sequence[Fix] = (), without: Container[str] = ()) -> Cleaned:
     """Keep the rows that have a text and a label and are not told apart from another only by chance.
 
     Duplicates keep their first row. The same text under different labels is kept under none of them (classification); for generation several
-    right answers are normal, and the first is kept.
+    right answers are normal: the first is kept, and the others become its references. ``without``: keys of near-duplicates that are not wanted.
     """
     labels = table.column(mapping.label)
     classification = mapping.kind == "classification"
     missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
-    merged = spelling_map(label for label in labels if label and label not in missing) if merge_spellings and classification else {}
-    missing_text, missing_label, kept = [], [], []
-    for row, label in zip(table.rows, labels, strict=True):
-        if is_missing_text(row.values.get(mapping.text)):
-            missing_text.append(row.line)
+    merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
+    columns = [name for name in table.columns if name != mapping.label]
+    kept: list[Example] = []
+    indices: list[int] = []
+    gone: list[LeftOut] = []
+    for index, (line, label, cells) in enumerate(zip(table.lines, labels, zip(*(table.cells[name] for name in columns), strict=True), strict=True)):
+        target = merged.get(label, label)
+        values = {name: cell or "" for name, cell in zip(columns, cells, strict=True)}
+        example = None
+        if is_missing_text(values[mapping.text]) and all(is_missing_text(values[name]) for name in mapping.join):
+            reason = "missing_text"
         elif is_blank(label) or label in missing:
-            missing_label.append(row.line)
+            reason = "missing_label"
         else:
-            kept.append(_example(row, mapping, merged.get(label, label)))
-    unique, duplicates, different = _without_doubles(kept, classification)
+            example = _example(line, values, mapping, target)
+            reason = "near_duplicates" if example.key in without else ""
+            if fixes and not reason:
+                reason = reason_to_leave_out(text_of(example, mapping), target, fixes)
+        if example is None or reason:
+            gone.append(LeftOut(reason=reason, row=table.rows[index]))
+        else:
+            kept.append(example)
+            indices.append(index)
+    doubles = _doubles(kept, classification)
+    gone += [LeftOut(reason=reason, row=table.rows[indices[index]]) for index, reason in doubles.items()]
     return Cleaned(
         table=table,
         mapping=mapping,
-        examples=tuple(unique),
-        missing_text=tuple(missing_text),
-        missing_label=tuple(missing_label),
-        duplicates=duplicates,
-        conflicts=different if classification else (),
-        other_answers=() if classification else different,
+        examples=tuple(example for index, example in enumerate(kept) if index not in doubles) if doubles else tuple(kept),
+        left_out=tuple(sorted(gone, key=lambda item: item.row.line)),
         missing_spellings=tuple(sorted(label for label in missing if label)),
         merged={label: target for label, target in merged.items() if label != target},
     )
 
 
-def _example(row: Row, mapping: Mapping, target: str) -> Example:
-    values = {name: value or "" for name, value in row.values.items()}
-    del values[mapping.label]
-    return Example(row=row.line, values=values, target=target, key=text_key(values[mapping.text]))
+def _read_as(distinct: Iterable[str], labels: list[str], missing: frozenset[str], merge: bool, fixes: Sequence[Fix]) -> dict[str, str]:
+    """Each label and the one that it is read as."""
+    known = [label for label in distinct if label and label not in missing]
+    spelled = spelling_map(label for label in labels if label and label not in missing) if merge else {label: label for label in known}
+    return {label: renamed(spelled[label], fixes) for label in known}
 
 
-def _without_doubles(rows: list[Example], classification: bool) -> tuple[list[Example], tuple[int, ...], tuple[int, ...]]:
-    """Examples with pairwise different texts, lines of duplicates, lines left out because the target differs."""
-    first: dict[str, Example] = {}
-    again: dict[str, list[Example]] = {}
-    for example in rows:
-        if first.setdefault(example.key, example) is not example:
-            again.setdefault(example.key, []).append(example)
-    unique: list[Example] = []
-    duplicates: list[int] = []
-    different: list[int] = []
-    for key, example in first.items():
-        others = again.get(key)
-        if others is None:
-            unique.append(example)
+def _example(line: int, values: dict[str, str], mapping: Mapping, target: str) -> Example:
+    text = "\n".join(values[name] for name in mapping.join) if mapping.join else values[mapping.text]
+    references = tuple(answer for answer in listed(values.pop(mapping.references)) if answer != target) if mapping.references else ()
+    return Example(row=line, values=values, target=target, key=text_key(text), references=references)
+
+
+def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
+    """Position and reason of the rows that say what an earlier one says. Answers that differ become references of the first, in ``rows``."""
+    first: dict[str, int] = {}
+    again: dict[int, list[int]] = {}
+    for index, example in enumerate(rows):
+        earlier = first.setdefault(example.key, index)
+        if earlier != index:
+            again.setdefault(earlier, []).append(index)
+    reasons: dict[int, str] = {}
+    for earlier, later in again.items():
+        target = rows[earlier].target
+        if classification:
+            differ = len({fold_label(rows[index].target) for index in (earlier, *later)}) > 1
+            reasons |= dict.fromkeys((earlier, *later) if differ else later, "conflicts" if differ else "duplicates")
             continue
-        if classification and len({fold_label(same.target) for same in (example, *others)}) > 1:
-            different += [same.row for same in (example, *others)]
-            continue
-        unique.append(example)
-        for other in others:
-            (duplicates if classification or other.target == example.target else different).append(other.row)
-    return unique, tuple(sorted(duplicates)), tuple(sorted(different))
+        reasons |= {index: "duplicates" if rows[index].target == target else "other_answers" for index in later}
+        answers = dict.fromkeys(answer for index in (earlier, *later) for answer in (rows[index].target, *rows[index].references))
+        rows[earlier] = _with_references(rows[earlier], tuple(answer for answer in answers if answer != target))
+    return reasons
+
+
+def _with_references(example: Example, references: tuple[str, ...]) -> Example:
+    return Example(row=example.row, values=example.values, target=example.target, key=example.key, references=references)
 
 
 def fold_label(label: str) -> str:

@@ -14,10 +14,65 @@ TEXT_NAMES = (
 )
 LABEL_NAMES = (
     *("label_text", "label_name", "label", "labels", "class", "category", "intent", "sentiment", "target", "topic", "tag", "emotion"),
-    *("gold", "polarity", "rating", "stars", "department", "priority", "type", "output", "completion", "response", "answer", "summary"),
+    *(
+        "gold",
+        "polarity",
+        "rating",
+        "stars",
+        "department",
+        "queue",
+        "team",
+        "priority",
+        "type",
+        "output",
+        "completion",
+        "response",
+        "answer",
+        "summary",
+    ),
     *("tldr", "highlights", "translation", "reference", "expected", "sql", "result", "reply", "code", "status", "score", "y"),
     *("kategorie", "klasse", "etikett", "antwort", "categoria", "categoría", "etiqueta", "clase", "classe", "catégorie", "标签", "ラベル", "라벨"),
 )
+GROUP_NAMES = frozenset(
+    (
+        *(
+            "customer",
+            "client",
+            "user",
+            "account",
+            "patient",
+            "person",
+            "author",
+            "speaker",
+            "student",
+            "company",
+            "product",
+            "document",
+            "doc",
+            "article",
+            "thread",
+        ),
+        *(
+            "conversation",
+            "dialogue",
+            "dialog",
+            "session",
+            "case",
+            "ticket",
+            "order",
+            "group",
+            "cluster",
+            "family",
+            "source",
+            "site",
+            "kunde",
+            "nutzer",
+            "gruppe",
+            "dokument",
+        ),
+    )
+)
+"""Words in the names of columns whose rows belong together: who wrote it, what it is about."""
 OTHER_NAMES = ("id", "nr", "no", "index", "idx", "date", "time", "timestamp", "name", "author", "user", "split", "language", "lang", "url")
 
 KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES, *OTHER_NAMES))

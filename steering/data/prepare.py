@@ -2,30 +2,36 @@
 
 import gc
 from collections import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from steering.data.cleaning import clean
+from steering.data.cleaning import Cleaned, LeftOut, clean
+from steering.data.columns import describe
+from steering.data.fixes import check_fixes, fix_cells
+from steering.data.groups import groups_of, near_problem, own_sides, split_problem
 from steering.data.limits import ReadOptions
-from steering.data.mapping import Mapping, guess
+from steering.data.mapping import Mapping, check_columns, guess
+from steering.data.near import NearDuplicates, find_near_duplicates
+from steering.data.own_split import find_split_column
 from steering.data.readers import read
-from steering.data.report import Report, report
+from steering.data.report import Decided, Report, report
 from steering.data.splits import place
 from steering.data.table import Table
-from steering.spec import Example, Kind, Side
+from steering.spec import Example, Fix, Kind, Problem, Side, digest
 
 _EVERYDAY = ReadOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A file on which a run can be based, unless ``report.blocking`` says otherwise."""
+    """A file on which a run can be based, unless ``report.blocking`` says otherwise. ``left_out``: the rows that are not used, and why."""
 
     table: Table
     mapping: Mapping
     examples: tuple[Example, ...]
     report: Report
+    left_out: tuple[LeftOut, ...] = ()
 
     def on(self, side: Side) -> list[Example]:
         """The examples of one side, in the order of the file."""
@@ -36,6 +42,12 @@ class Prepared:
         """Key and side of every example: what must be stored for rows to stay where they are."""
         return {example.key: example.side for example in self.examples}
 
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes and the sides."""
+        made = self.report.as_dict()
+        return digest({"table": self.table.digest, "mapping": made["mapping"], "fixes": made["fixes"], "sides": self.sides})
+
 
 def prepare(
     name: str,
@@ -44,25 +56,82 @@ def prepare(
     text_column: str | None = None,
     label_column: str | None = None,
     kind: Kind | None = None,
+    join: Sequence[str] = (),
     stored: abc.Mapping[str, Side] | None = None,
     fixed: Side | None = None,
     test: float = 0.3,
     validation: float = 0.2,
     merge_spellings: bool = False,
+    fixes: Sequence[Fix] = (),
+    group_column: str | None = None,
+    split_column: str | None = None,
+    near: NearDuplicates | bool = False,
     options: ReadOptions = _EVERYDAY,
 ) -> Prepared:
     """Read, map, clean, split and describe a file. Problems of the data are reported, not raised; only what cannot be read raises.
 
+    Args:
+        join: columns that make up the text together, in reading order.
+        fixes: what was asked for by a click; the same call without one undoes it.
+        group_column: rows with the same value there stay on one side.
+        split_column: where the file says itself which rows are for training and testing; None: looked for, "": there is none.
+        near: True to look for near-duplicates (about a second for 20,000 rows), or what was found before; they stay on one side.
+
     Raises:
         DataError: the file cannot be read as labelled data, or a named column is not in it.
-        SpecError: impossible shares of test and validation rows.
+        SpecError: impossible shares of test and validation rows, or an unknown fix.
     """
+    check_fixes(fixes)
     with _no_collection():
         table = read(name, content, options)
-        mapping = guess(table, text_column, label_column, kind)
-        data = clean(table, mapping, merge_spellings=merge_spellings)
-        placed = place(data.examples, stored or {}, test=test, validation=validation, fixed=fixed, kind=mapping.kind)
-        return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=report(data, placed))
+        columns = describe(table)
+        mapping = guess(table, text_column, label_column, kind, join=join, columns=columns)
+        check_columns(table, group_column, split_column)
+        table, changed = fix_cells(table, mapping.label, fixes)
+        data = clean(table, mapping, merge_spellings=merge_spellings, fixes=fixes)
+        found = _near(data, near)
+        if any(fix.name == "leave_out_near_duplicates" for fix in fixes):
+            found = found or _near(data, True)
+            later = frozenset(key for group in found.groups for key in group[1:]) if found else frozenset[str]()
+            data, found = clean(table, mapping, merge_spellings=merge_spellings, fixes=fixes, without=later), None
+        column = (find_split_column(table) if split_column is None else split_column) if fixed is None else ""
+        own, said = _own(data, column, found)
+        taken = set(own.values())
+        placed = place(
+            data.examples,
+            {**(stored or {}), **own},
+            test=0.0 if "test" in taken else test,
+            validation=0.0 if "validation" in taken else validation,
+            fixed=fixed,
+            kind=mapping.kind,
+            groups=groups_of(data.examples, group_column, found) if group_column or found else {},
+        )
+        decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None)
+        made = report(data, placed, columns=columns, decided=decided, said=said)
+        return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)
+
+
+def _near(data: Cleaned, near: NearDuplicates | bool) -> NearDuplicates | None:
+    """Near-duplicates among the usable rows: looked for, or as they were found before, without what is no longer there."""
+    if isinstance(near, bool):
+        return find_near_duplicates([example.key for example in data.examples], data.texts) if near else None
+    known = {example.key for example in data.examples}
+    left = (tuple(key for key in group if key in known) for group in near.groups)
+    return replace(
+        near, groups=tuple(group for group in left if len(group) > 1), forms=tuple(group for group in near.forms if known.issuperset(group))
+    )
+
+
+def _own(data: Cleaned, column: str | None, near: NearDuplicates | None) -> tuple[dict[str, Side], list[Problem]]:
+    """Sides that the file itself says (where it names no validation rows, those for training are left to be divided), and what to say."""
+    said = near_problem(near, data.examples) if near else []
+    if not column:
+        return {}, said
+    sides, shared = own_sides(data, column)
+    said = [split_problem(column, sides), *([shared] if shared else []), *said]
+    if "validation" in sides.values() and "test" in sides.values():
+        return sides, said
+    return {key: side for key, side in sides.items() if side != "train"}, said
 
 
 @contextmanager

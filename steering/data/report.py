@@ -1,15 +1,36 @@
 """What ``check`` and the data page say of a file."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from steering.data.cleaning import Cleaned
-from steering.data.examples import problems
+from steering.data.cleaning import REASONS, Cleaned
+from steering.data.columns import Column, describe
+from steering.data.examples import by_severity, problems
 from steering.data.mapping import Mapping
+from steering.data.suggest import Suggestions, suggest
+from steering.data.table import Table, make_problem
+from steering.errors import DataError
 from steering.knobs import to_json
-from steering.spec import SIDES, Example, Kind, Problem
+from steering.spec import SIDES, Example, Fix, Kind, Problem
+
+ALWAYS_NAMED = ("missing_text", "missing_label", "duplicates", "conflicts", "other_answers", "unreadable")
+"""Reasons that are counted even where the count is 0; the others appear only where a person asked for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a person decided about a file after it was read, and how many rows each fix rewrote."""
+
+    fixes: tuple[Fix, ...] = ()
+    changed: dict[str, int] = field(default_factory=dict)
+    group_column: str | None = None
+    split_column: str | None = None
+
+
+_NOTHING = Decided()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +38,8 @@ class Report:
     """Everything about a file that a person should know before training on it.
 
     ``rows_read == rows_usable + sum(left_out.values())``. ``sides`` counts the rows of each side, ``labels`` those of each class (empty for
-    generation). ``detectable_gap_points`` is the smallest difference in accuracy that the test rows are likely to show.
+    generation). ``detectable_gap_points`` is the smallest difference in accuracy that the test rows are likely to show. ``fixes`` are those that
+    were applied, ``changed`` the rows that they rewrote; ``suggestions`` are not applied.
     """
 
     format: str
@@ -34,6 +56,12 @@ class Report:
     sides: dict[str, int]
     problems: tuple[Problem, ...]
     detectable_gap_points: float | None
+    column_details: tuple[Column, ...] = ()
+    suggestions: Suggestions = field(default_factory=Suggestions)
+    fixes: tuple[Fix, ...] = ()
+    changed: dict[str, int] = field(default_factory=dict)
+    group_column: str | None = None
+    split_column: str | None = None
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
@@ -45,18 +73,15 @@ class Report:
         return to_json(self)
 
 
-def report(data: Cleaned, placed: Sequence[Example]) -> Report:
-    """Describe a cleaned file and its sides."""
+def report(
+    data: Cleaned, placed: Sequence[Example], *, columns: dict[str, Column], decided: Decided = _NOTHING, said: Iterable[Problem] = ()
+) -> Report:
+    """Describe a cleaned file and its sides. ``said``: problems that were found while rows were placed."""
     table = data.table
-    sides: dict[str, int] = {side: sum(example.side == side for example in placed) for side in SIDES}
-    left_out = {
-        "missing_text": len(data.missing_text),
-        "missing_label": len(data.missing_label),
-        "duplicates": len(data.duplicates),
-        "conflicts": len(data.conflicts),
-        "other_answers": len(data.other_answers),
-        "unreadable": table.unreadable,
-    }
+    count = Counter(example.side for example in placed)
+    sides: dict[str, int] = {side: count[side] for side in SIDES}
+    counts = Counter(item.reason for item in data.left_out) | Counter(unreadable=table.unreadable)
+    left_out = {reason: counts[reason] for reason in REASONS if reason in ALWAYS_NAMED or counts[reason]}
     return Report(
         format=table.format,
         encoding=table.encoding,
@@ -70,9 +95,34 @@ def report(data: Cleaned, placed: Sequence[Example]) -> Report:
         task=data.mapping.kind,
         labels=data.classes,
         sides=sides,
-        problems=tuple(problems(data)),
+        problems=tuple(by_severity([*problems(data), *said])),
         detectable_gap_points=detectable_gap_points(sides["test"]),
+        column_details=tuple(columns.values()),
+        suggestions=suggest(data.table, data.mapping, columns, list(data.classes)),
+        fixes=decided.fixes,
+        changed=decided.changed,
+        group_column=decided.group_column,
+        split_column=decided.split_column,
     )
+
+
+def unmapped(table: Table, error: DataError) -> dict[str, Any]:
+    """The same keys for a file that was read but in which no text or no label column was found: everything that can be said without them."""
+    lines = [row.line for row in table.rows]
+    return {
+        **{name: getattr(table, name) for name in ("format", "encoding", "delimiter", "digest")},
+        "rows_read": len(table.rows) + table.unreadable,
+        "rows_usable": 0,
+        "left_out": {"unmapped": len(table.rows), "unreadable": table.unreadable},
+        "columns": list(table.columns),
+        "mapping": {"text": None, "label": None, "kind": None, "candidates": []},
+        "task": None,
+        "labels": {},
+        "sides": dict.fromkeys(SIDES, 0),
+        "problems": [to_json(p) for p in by_severity([make_problem("no_columns", "blocking", lines, error.message, error.hint), *table.problems])],
+        "detectable_gap_points": None,
+        "column_details": [to_json(column) for column in describe(table).values()],
+    }
 
 
 def detectable_gap_points(test_rows: int) -> float | None:

@@ -7,10 +7,11 @@ message can send a person to the right place.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from steering.data.limits import Limits
 from steering.errors import DataError
-from steering.spec import Problem, Severity
+from steering.spec import Fix, Problem, Severity
 
 ROWS_LISTED = 20
 FEWER = "Keep the columns and rows that matter; a few hundred labelled rows are enough for a soft prompt."
@@ -24,22 +25,81 @@ class Row:
     values: dict[str, str | None]
 
 
+class Rows(Sequence[Row]):
+    """Rows kept by column and made when they are asked for: a dict for each of them would take more memory than its text.
+
+    ``lines`` has the line of every row, ``cells`` its cell in every column.
+    """
+
+    __slots__ = ("cells", "lines")
+
+    def __init__(self, lines: list[int], cells: dict[str, list[str | None]]) -> None:
+        self.lines, self.cells = lines, cells
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], columns: Iterable[str]) -> "Rows":
+        """Rows that are there already; what a row lacks is None."""
+        if isinstance(rows, Rows):
+            return rows
+        return cls([row.line for row in rows], {name: [row.values.get(name) for row in rows] for name in columns})
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        return Row(line=self.lines[index], values={name: column[index] for name, column in self.cells.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and (self.lines, self.cells) == (other.lines, other.cells)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A file that has been read. ``unreadable`` counts records that could not become rows; each is named in ``problems``."""
+    """A file that has been read. ``unreadable_lines`` are those of records that could not become rows."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     format: str
     encoding: str
     delimiter: str | None
     digest: str
-    unreadable: int = 0
+    unreadable_lines: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    _stripped: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", Rows.of(self.rows, self.columns))
+
+    @property
+    def cells(self) -> dict[str, list[str | None]]:
+        """The cells of every column as they were read."""
+        assert isinstance(self.rows, Rows)
+        return self.rows.cells
+
+    @property
+    def lines(self) -> list[int]:
+        """The line of every row."""
+        assert isinstance(self.rows, Rows)
+        return self.rows.lines
+
+    @property
+    def unreadable(self) -> int:
+        """Records that could not become rows."""
+        return len(self.unreadable_lines)
 
     def column(self, name: str) -> list[str]:
-        """The cells of one column, stripped; missing ones are empty."""
-        return [(row.values.get(name) or "").strip() for row in self.rows]
+        """The cells of one column, stripped; missing ones are empty. Asked for by every look at a column, so it is kept."""
+        if name not in self._stripped:
+            self._stripped[name] = [(cell or "").strip() for cell in self.cells[name]]
+        return self._stripped[name]
 
 
 def content_digest(content: bytes) -> str:
@@ -47,10 +107,15 @@ def content_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def make_problem(kind: str, severity: Severity, lines: Iterable[int], message: str, hint: str = "") -> Problem:
+def make_problem(kind: str, severity: Severity, lines: Iterable[int], message: str, hint: str = "", *fixes: Fix) -> Problem:
     """A problem that concerns ``lines``; counts them all and lists the first twenty."""
     ordered = sorted(lines)
-    return Problem(kind=kind, severity=severity, count=len(ordered), rows=tuple(ordered[:ROWS_LISTED]), message=message, hint=hint)
+    return Problem(kind=kind, severity=severity, count=len(ordered), rows=tuple(ordered[:ROWS_LISTED]), message=message, hint=hint, fixes=fixes)
+
+
+def problem_of_count(kind: str, severity: Severity, count: int, message: str, hint: str, *fixes: Fix) -> Problem:
+    """A problem of the whole file rather than of some lines."""
+    return Problem(kind=kind, severity=severity, count=count, rows=(), message=message, hint=hint, fixes=fixes)
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -79,19 +144,18 @@ def check_size(name: str, columns: int, rows: int, limits: Limits) -> None:
         raise DataError(f"{name!r} has {rows * columns:,} cells, more than {limits.cells:,}.", FEWER)
 
 
-def check_cells(name: str, rows: Iterable[Row], limits: Limits) -> None:
+def check_cells(name: str, table: Table, limits: Limits) -> None:
     """Refuse a table whose cells are too long, alone or together (formats that store a text once and repeat it can hold far more than their size).
 
     Raises:
         DataError: names the line of the first cell that is too long.
     """
     total = 0
-    for row in rows:
-        for value in row.values.values():  # written out: this looks at every cell of every file
-            if value:
-                total += len(value)
-                if len(value) > limits.cell_chars:
-                    raise long_cell(name, row.line, limits)
+    for column in table.cells.values():
+        lengths = [len(cell or "") for cell in column]
+        total += sum(lengths)
+        if max(lengths, default=0) > limits.cell_chars:
+            raise long_cell(name, table.rows[next(index for index, length in enumerate(lengths) if length > limits.cell_chars)].line, limits)
     if total > 2 * limits.bytes:
         raise DataError(f"{name!r} holds {total / 1e6:,.0f} million characters, more than {2 * limits.bytes / 1e6:,.0f} million.", FEWER)
 

@@ -3,12 +3,21 @@
 from pathlib import Path
 from types import TracebackType
 
+from steering.store import storage_error
+
 
 class EngineLock:
-    """``held`` tells whether this process owns the home's engine."""
+    """``held`` tells whether this process owns the home's engine.
+
+    Raises:
+        StorageError: the home cannot be written.
+    """
 
     def __init__(self, home: Path) -> None:
-        self._file = (home / "engine.lock").open("w")
+        try:
+            self._file = (home / "engine.lock").open("w")
+        except OSError as error:
+            raise storage_error(home, error.strerror or str(error)) from None
         self.held = self.try_again()
 
     def try_again(self) -> bool:

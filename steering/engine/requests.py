@@ -12,6 +12,7 @@ from steering import artifact
 from steering.engine import contestants
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
+from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json
@@ -128,10 +129,16 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
 
 
+def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the model reads of a dataset under a task."""
+    yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
+
+
 HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
     "describe": describe,
+    "read": read,
     "import": bring_in,
 }

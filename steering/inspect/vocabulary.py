@@ -102,6 +102,11 @@ def _build(lm: FrozenLM) -> Generator[Progress, None, Vocabulary]:
     return Vocabulary(ids_tensor, {t: i for i, t in enumerate(trusted)}, centre, lengths, hidden, tuple(labels))
 
 
+def pieces(lm: FrozenLM, ids: Sequence[int]) -> list[str]:
+    """Every token as text on a page, unambiguously."""
+    return [label for label, _ in _Texts(lm).judge(list(ids))] if ids else []
+
+
 def _rows(lm: FrozenLM, ids: Tensor) -> Tensor:
     """[n, H] fp32 embeddings."""
     return lm.embed(ids.tolist())

@@ -65,6 +65,10 @@ class FrozenLM:
         """Token ids of ``text`` alone, without any special token."""
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def encode_many(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """:meth:`encode` of many texts in one call, several times faster."""
+        return [tuple(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens included, exactly as they are."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))

@@ -1,6 +1,10 @@
 """What outlives a request: SQLite for runs, events, datasets and requests; files for tensors. No torch."""
 
 from steering.store.atomic import replace_file
-from steering.store.store import ACTIVE, FINAL, Dataset, Request, Run, Store, StoredEvent
+from steering.store.database import storage_error
+from steering.store.datasets import Dataset, ListedDataset
+from steering.store.requests import Request
+from steering.store.runs import ACTIVE, FINAL, Run, StoredEvent
+from steering.store.store import Store
 
-__all__ = ["ACTIVE", "FINAL", "Dataset", "Request", "Run", "Store", "StoredEvent", "replace_file"]
+__all__ = ["ACTIVE", "FINAL", "Dataset", "ListedDataset", "Request", "Run", "Store", "StoredEvent", "replace_file", "storage_error"]

@@ -20,4 +20,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX runs_by_state ON runs(state, created);
     CREATE INDEX requests_by_state ON requests(state, created);
     """,
+    """
+    ALTER TABLE datasets ADD COLUMN content TEXT NOT NULL DEFAULT '';
+    ALTER TABLE datasets ADD COLUMN reading TEXT NOT NULL DEFAULT '{}';
+    """,
 )

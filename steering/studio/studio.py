@@ -1,41 +1,30 @@
 """Use-cases: the only thing the page and the command line call. No torch, no gradio, no widgets; it reads the store and enqueues.
 
 studio = Studio.open(home)              # a page adds an engine: ChildEngine(...).start()
-upload = studio.upload("tickets.csv", content)
+upload = studio.data.upload("tickets.csv", content)
 run = studio.start(upload.digest, task, method="prompt_tuning")
 studio.run(run).state
 """
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from steering import artifact
-from steering.data import Prepared, check_label_words, check_template, default_label_words, prepare, samples
-from steering.data.samples import Sample
-from steering.errors import DataError, EngineError, NotFoundError, SpecError, StorageError, from_dict
+from steering.data import check_label_words, check_template
+from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
 from steering.inspect import VIEWS
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
-from steering.spec import EMBEDDED_MODEL, Kind, Recipe, RunSpec, Side, TaskSpec, digest
+from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
+from steering.studio.desk import DataDesk
 from steering.studio.runview import RunView, run_view
 
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """A file that was read and placed. ``task`` is the task as guessed: a template around the text column and label words."""
-
-    digest: str
-    name: str
-    prepared: Prepared
-    task: TaskSpec
 
 
 def default_home() -> Path:
@@ -52,6 +41,7 @@ class Studio:
 
     def __init__(self, store: Store, folders: list[Path]) -> None:
         self.store, self.folders = store, folders
+        self.data = DataDesk(store)
 
     @classmethod
     def open(cls, home: Path | None = None) -> "Studio":
@@ -64,80 +54,6 @@ class Studio:
         own = home is None and SHIPPED.is_dir() and os.access(SHIPPED, os.W_OK)
         folders = [SHIPPED] if own else [root / "saved_prompts", SHIPPED]
         return cls(Store(root), folders)
-
-    # -- data ---------------------------------------------------------------------------------------------------------------------------------
-    def samples(self) -> tuple[Sample, ...]:
-        """The datasets that ship with the app."""
-        return samples()
-
-    def upload(
-        self,
-        name: str,
-        content: bytes,
-        *,
-        text_column: str | None = None,
-        label_column: str | None = None,
-        kind: Kind | None = None,
-        extra: Mapping[Side, bytes] | None = None,
-    ) -> Upload:
-        """Read, place and keep a dataset. Rows that were placed before under this name stay where they are.
-
-        ``extra``: the user's own files for "validation" or "test"; then FILE is not split for that side.
-
-        Raises:
-            DataError: it cannot be read as labelled data.
-        """
-        stored = self.store.placements(name)
-        extra = extra or {}
-        prepared = prepare(
-            name,
-            content,
-            text_column=text_column,
-            label_column=label_column,
-            kind=kind,
-            stored=stored,
-            merge_spellings=True,
-            test=0.0 if "test" in extra else 0.3,
-            validation=0.0 if "validation" in extra else 0.2,
-        )
-        examples = {e.key: e for e in prepared.examples}
-        for side, own in extra.items():
-            mapping = prepared.mapping
-            more = prepare(side, own, text_column=mapping.text, label_column=mapping.label, kind=mapping.kind, fixed=side, merge_spellings=True)
-            examples |= {e.key: e for e in more.examples}  # a row that is also in FILE belongs to the user's own side
-        prepared = replace(prepared, examples=tuple(examples.values()))
-        task = self._guess_task(prepared)
-        report = prepared.report.as_dict()
-        number = digest({"table": prepared.table.digest, "mapping": report["mapping"], "sides": prepared.sides})
-        self.store.add_dataset(name, number, report, prepared.examples)
-        return Upload(digest=number, name=name, prepared=prepared, task=task)
-
-    @staticmethod
-    def _guess_task(prepared: Prepared) -> TaskSpec:
-        mapping = prepared.mapping
-        labels = sorted({e.target for e in prepared.examples})
-        field = "{" + mapping.text + "}"
-        if mapping.kind == "classification":
-            words = default_label_words(labels)
-            return TaskSpec(kind="classification", template=f"{field}\nLabel:", label_words=words, prompt=suggested_prompt(words))
-        newline = any("\n" in e.target for e in prepared.examples)
-        longest = max((len(e.target) for e in prepared.examples), default=64)
-        tokens = max(16, min(512, longest // 2))
-        return TaskSpec(kind="generation", template=f"{field}\nAnswer:", stop="end" if newline else "newline", max_new_tokens=tokens)
-
-    def sample_upload(self, name: str) -> tuple[Upload, Sample]:
-        """A shipped dataset, as if it had been uploaded, with its own task.
-
-        Raises:
-            NotFoundError: no such sample.
-        """
-        found = next((s for s in samples() if s.name == name), None)
-        if found is None:
-            raise NotFoundError(f"there is no sample {name!r}.", f"Samples: {', '.join(s.name for s in samples())}.")
-        upload = self.upload(found.file.name if found.file.parent.name != name else f"{name}{found.file.suffix}", found.content(), kind=found.kind)
-        words = found.label_words or upload.task.label_words
-        task = replace(upload.task, template=found.template, prompt=found.prompt, label_words=words if found.kind == "classification" else {})
-        return replace(upload, task=task), found
 
     # -- runs ---------------------------------------------------------------------------------------------------------------------------------
     def plan(
@@ -191,7 +107,7 @@ class Studio:
 
     def start_sample(self, name: str) -> str:
         """One click: a shipped dataset with its own prompt and method, queued."""
-        upload, sample = self.sample_upload(name)
+        upload, sample = self.data.sample(name)
         return self.start(
             self.plan(upload.digest, upload.task, method_name=sample.method, name=sample.title, recipe=from_json(Recipe, sample.recipe))
         )
@@ -230,6 +146,10 @@ class Studio:
         """Enqueue "what do these contestants answer to this?"; returns the request's id."""
         payload = {"contestants": contestants, "task": to_json(task), "values": values, "model": model, "train": train, "decoding": decoding or {}}
         return self.store.add_request("generate", payload)
+
+    def ask_reading(self, dataset: str, task: TaskSpec, model: str = "") -> str:
+        """Enqueue "what does the model read of this?"; returns the request's id."""
+        return self.store.add_request("read", {"dataset": dataset, "task": to_json(task), "model": model.strip()})
 
     def ask_view(self, name: str, view: str) -> str:
         """Enqueue one inspection view of a saved prompt; returns the request's id.
@@ -292,8 +212,3 @@ class Studio:
             path.unlink()
         except OSError as error:
             raise StorageError(f"{path.name} cannot be deleted: {error.strerror or error}.", "Mend the folder's permissions.") from None
-
-
-def suggested_prompt(label_words: dict[str, str]) -> str:
-    """A plain manual prompt to start from; the user is asked to replace it by the one used today."""
-    return f"Choose the label that fits: {', '.join(label_words.values())}."

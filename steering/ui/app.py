@@ -119,8 +119,8 @@ def serve(args: argparse.Namespace) -> None:
             sys.stdout.write(f"Port {args.port} is in use.\n")
         sys.stdout.write(f"Prompt Steering Studio: http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}{args.root_path}\n")
         sys.stdout.flush()
-        if args.demo and studio.samples():
-            studio.start_sample(studio.samples()[0].name)
+        if args.demo and studio.data.samples():
+            studio.start_sample(studio.data.samples()[0].name)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:

@@ -1,6 +1,5 @@
 """The page: header, stations, and the wires between controls and handlers. ``build(studio).launch(...)``."""
 
-import logging
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -8,14 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from steering.errors import SteeringError
 from steering.studio import Studio
-from steering.ui import data, live, runs, saved, text, train, vectors, verdict, widgets
+from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data
+from steering.ui.handlers import POLL, QUIET, go, guarded
 
-logger = logging.getLogger(__name__)
-
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
-POLL = QUIET | {"queue": False, "concurrency_limit": None}
 TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
 TO_ADDRESS = (
     "(v) => {{ const u = new URL(location); v ? u.searchParams.set('{0}', v) : u.searchParams.delete('{0}'); history.replaceState({{}}, '', u); }}"
@@ -23,27 +18,12 @@ TO_ADDRESS = (
 LIVE_LINE = '<div class="visually-hidden" role="status" aria-live="polite">${value}</div>'
 
 
-def guarded(handler: Callable[..., Any], count: int, at: int = 0) -> Callable[..., Any]:
-    """``handler`` with its errors as a notice in output ``at``; the other outputs stay as they are. Nobody sees a traceback."""
-
-    def handle(*given: Any) -> Any:
-        try:
-            return handler(*given)
-        except Exception as error:
-            if not isinstance(error, SteeringError):
-                logger.exception("a handler of the page failed")
-            notice = text.problem(error)
-            return notice if count == 1 else [notice if i == at else gr.skip() for i in range(count)]
-
-    return handle
-
-
 def build(studio: Studio) -> Any:
     """The whole page over one studio."""
     demo = gr.Blocks(title="Prompt Steering Studio", delete_cache=(3600, 86400))
     with demo:
         ui = _draw(studio)
-        _wire_data(studio, ui)
+        wire_data.wire(studio, ui)
         _wire_train(studio, ui)
         _wire_verdict(studio, ui)
         _wire_vectors(studio, ui)
@@ -61,7 +41,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         ui.engine = gr.HTML(train.engine_line({}), elem_id="engine")
         ui.toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="theme-toggle")
     ui.live = gr.HTML("", html_template=LIVE_LINE, elem_id="live-status")
-    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name"):
+    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name", "judged", "pulse_run", "pulse_answers", "pulse_view"):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
     ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
@@ -78,42 +58,10 @@ def _draw(studio: Studio) -> SimpleNamespace:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
                 setattr(ui, name, draws[name]())
+    ui.sets, ui.keeping = ui.data.sets, ui.data.keeping
     ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
-
-
-def _go(station: str) -> list[Any]:
-    """Station and tabs, for going there."""
-    return [station, gr.Tabs(selected=station)]
-
-
-def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
-    own, filled = ui.data, data.outputs(ui.data)
-    for name, tile in own.tiles.items():
-        starts = guarded(lambda name=name: ["", studio.start_sample(name), *_go("train")], 4)
-        begun = tile.click(starts, None, [own.error, ui.run, ui.station, ui.tabs], api_visibility="private")
-        begun.success(guarded(lambda name=name: data.load_sample(studio, name), 16), None, filled, **QUIET)
-    own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
-    own.file.upload(guarded(lambda path: data.load_file(studio, path), 16), own.file, filled, api_visibility="private")
-    again = guarded(lambda path, *roles: data.load_file(studio, path, *roles), 16)
-    gr.on(
-        [own.text_column.input, own.label_column.input, own.kind.input],
-        again,
-        [own.file, own.text_column, own.label_column, own.kind],
-        filled,
-        **QUIET,
-    )
-    shown = guarded(lambda *given: data.preview(studio, *given), 1)
-    gr.on(
-        [own.prompt.change, own.template.change, own.words.input],
-        shown,
-        [ui.dataset, ui.task, own.prompt, own.template, own.words],
-        own.reads,
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    own.go.click(lambda: _go("train"), None, [ui.station, ui.tabs], **QUIET)
 
 
 def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
@@ -133,7 +81,7 @@ def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
     own.start.click(start, given, [own.error, ui.run], api_visibility="private")
     own.stop.click(guarded(lambda run: train.stop(studio, run), 1), ui.run, own.error, **QUIET)
     own.resume.click(guarded(lambda run: train.resume(studio, run), 1), ui.run, own.error, **QUIET)
-    own.verdict.click(lambda: _go("verdict"), None, [ui.station, ui.tabs], **QUIET)
+    own.verdict.click(lambda: go("verdict"), None, [ui.station, ui.tabs], **QUIET)
 
 
 def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
@@ -165,7 +113,7 @@ def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
     own.no.click(lambda: gr.Row(visible=False), None, own.confirm, **QUIET)
     deletes = guarded(lambda name: saved.delete(studio, name), 5)
     own.yes.click(deletes, ui.name, [own.error, own.cards, own.panel, ui.name, own.confirm], **QUIET)
-    looks = guarded(lambda name: [*_go("vectors"), vectors.choices(studio, name)], 3, 2)
+    looks = guarded(lambda name: [*go("vectors"), vectors.choices(studio, name)], 3, 2)
     own.look.click(looks, ui.name, [ui.station, ui.tabs, ui.vectors.prompt], **QUIET)
 
 
@@ -183,21 +131,32 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
         found = live.find(studio, str(event.id))
         if found is None:
             return [gr.skip()] * 3
-        return [found.id, *_go("verdict" if found.state == "done" else "train")]
+        return [found.id, *go("verdict" if found.state == "done" else "train")]
 
-    restore = guarded(lambda run: data.restore(studio, run), 16)
+    restore = guarded(lambda run: filling.restore(studio, run), filling.PARTS)
     opened = ui.runs.cards.pick(open_run, None, [ui.run, ui.station, ui.tabs], **QUIET)
     opened.then(restore, ui.run, data.outputs(ui.data), **QUIET)
 
     def arrive(kept: Any, request: gr.Request) -> list[Any]:
         return live.arrive(studio, dict(request.query_params), kept)
 
-    asked = [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look, ui.vectors.prompt, ui.vectors.view]
-    train_parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
-    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *train_parts, *verdict.outputs(ui.verdict), ui.tabs, ui.station]
-    drawn += [ui.play, ui.verdict.answers, ui.use, ui.saved.answers, *vectors.outputs(ui.vectors)]
-    ticks = guarded(lambda *given: live.tick(studio, *given), len(drawn), 4)
-    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(ticks, asked, drawn, **POLL).then(
-        restore, ui.run, data.outputs(ui.data), **QUIET
-    )
-    ui.timer.tick(ticks, asked, drawn, **POLL)
+    draws = _wire_pulse(studio, ui)
+    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(*draws, **POLL).then(restore, ui.run, data.outputs(ui.data), **QUIET)
+
+
+def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], list[Any]]:
+    """The timer fills three marks; what follows from each is drawn by its change. Returns handler, inputs and outputs of the run's part."""
+    marks = [ui.pulse_run, ui.pulse_answers, ui.pulse_view]
+    pulses = guarded(lambda *given: live.pulse(studio, *given), len(marks))
+    ui.timer.tick(pulses, [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look], marks, **POLL)
+    parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
+    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *parts, ui.judged, ui.tabs, ui.station]
+    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 4)
+    ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
+    judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
+    ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
+    answers = [ui.play, ui.verdict.answers, ui.use, ui.saved.answers]
+    ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
+    views = guarded(lambda *given: vectors.poll(studio, *given), live.VIEW_PARTS, 1)
+    ui.pulse_view.change(views, [ui.look, ui.vectors.prompt, ui.vectors.view], vectors.outputs(ui.vectors), **POLL)
+    return draws, [ui.run, ui.seen, ui.station], drawn

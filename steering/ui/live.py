@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from steering.errors import NotFoundError
+from steering.spec import digest
 from steering.store import Run
 from steering.studio import Studio
 from steering.ui import runs, saved, text, train, vectors, verdict
@@ -60,31 +61,61 @@ def _place(studio: Studio, run: Run) -> int:
     return [waiting.id for waiting in studio.store.runs(("queued",))].index(run.id) + 1 if find(studio, run.id) else 0
 
 
-def tick(studio: Studio, run_id: str, written: str, station: str, play: str, use: str, look: str, prompt: Any, view: Any) -> list[Any]:
-    """Everything that may change without a click, in the order of :func:`outputs`; skipped where nothing did."""
+def pulse(studio: Studio, run_id: str, written: str, station: str, play: str, use: str, look: str) -> list[Any]:
+    """Marks of what has changed: run, answers, view; skipped where nothing did. The timer fills only these three, because every component that an
+    event names costs the browser something even when it is skipped; each mark's change then draws its own part of the page."""
+    after = now(studio, find(studio, run_id), station)
+    return [
+        gr.skip() if Seen.of(written) == after else after.written(),
+        _mark(studio, play, use) if play or use else gr.skip(),
+        _mark(studio, look) if look else gr.skip(),
+    ]
+
+
+def _mark(studio: Studio, *requests: str) -> str:
+    """Changes whenever one of these requests has more to tell."""
+    said = []
+    for request in filter(None, requests):
+        try:
+            found = studio.store.request(request)
+        except NotFoundError:
+            said.append(f"{request} is gone")
+        else:
+            said.append(f"{request} {found.state} {json.dumps(found.result)}")
+    return digest(said)
+
+
+def draw(studio: Studio, run_id: str, written: str, station: str) -> list[Any]:
+    """What follows a run: seen, engine, runs cards, status line, Train, the verdict's mark, tabs and station; skipped where nothing changed."""
     run = find(studio, run_id)
     before, after = Seen.of(written), now(studio, run, station)
     drawn: list[Any] = [gr.skip() if before == after else after.written()]
     drawn.append(gr.skip() if before.engine == after.engine else after.engine)
     drawn.append(runs.cards(studio) if before.runs != after.runs and station == "runs" else gr.skip())
-    drawn += _run(studio, run, before, after, station)
-    drawn += _answer(studio, play)
-    drawn += _answer(studio, use)
-    polled = vectors.poll(studio, look, prompt, view) if look else None
-    return drawn + (polled or [gr.skip()] * VIEW_PARTS)
+    return drawn + _run(studio, run, before, after, station)
 
 
 def _run(studio: Studio, run: Run | None, before: Seen, after: Seen, station: str) -> list[Any]:
-    """Status line, Train, Verdict, and the jump to the verdict: once, when a run that was seen at work is done."""
+    """Status line, Train, the verdict's mark, and the jump to the verdict: once, when a run that was seen at work is done."""
     if run is None or before.run == after.run:
-        return [gr.skip()] * (1 + TRAIN_PARTS + VERDICT_PARTS + 2)
+        return [gr.skip()] * (1 + TRAIN_PARTS + 1 + 2)
     found = studio.run(run.id)
     same, started = before.run.partition(":")[0] == run.id, before.state
-    judged = verdict.show(found) if not same or started != run.state or found.comparison else [gr.skip()] * VERDICT_PARTS
     jump = same and started in ("queued", "running") and run.state == "done" and station == "train" and found.comparison
     moved = [gr.Tabs(selected="verdict"), "verdict"] if jump else [gr.skip(), gr.skip()]
     said = f"{text.safe(run.name)}: {text.safe(train.sentence(found))}"
-    return [said, *train.show(found), *judged, *moved]
+    return [said, *train.show(found), f"{run.id} {run.state} {bool(found.comparison)}", *moved]
+
+
+def judged(studio: Studio, run_id: str) -> list[Any]:
+    """The verdict of a run."""
+    run = find(studio, run_id)
+    return verdict.show(studio.run(run.id)) if run else [gr.skip()] * VERDICT_PARTS
+
+
+def answers(studio: Studio, play: str, use: str) -> list[Any]:
+    """The two playgrounds: request and answers of each."""
+    return _answer(studio, play) + _answer(studio, use)
 
 
 def _answer(studio: Studio, request: str) -> list[Any]:

@@ -10,6 +10,7 @@ LEARNED, MUTED, START, ACCENT = "#6366f1", "#94a3b8", "#7c8aa0", "#d97706"
 ROLES = {"muted": MUTED, "start": START, "learned": LEARNED, "accent": ACCENT}
 SYMBOLS = {"muted": "circle", "start": "diamond-open", "learned": "circle", "accent": "square"}
 MOST_POINTS = 1200
+MOST_CLASSES = 14
 
 
 def plain(text: object) -> str:
@@ -97,12 +98,23 @@ def dots(
 
 
 def classes(counts: dict[str, int]) -> str:
-    """How many rows each class has, at most the thirty largest."""
-    top = sorted(counts.items(), key=lambda item: -item[1])[:30]
+    """How many rows each class has: all of a few, or the largest and the sum of the others."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    top = ranked if len(ranked) <= MOST_CLASSES else ranked[: MOST_CLASSES - 1]
+    if len(top) < len(ranked):
+        top = [*top, (f"{len(ranked) - len(top)} others", sum(count for _, count in ranked[len(top) :]))]
     names, values = [plain(name)[:40] for name, _ in top], [value for _, value in top]
     data = {"type": "bar", "orientation": "h", "y": names, "x": values, "text": values, "textposition": "auto", "marker": {"color": LEARNED}}
     yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
     return figure([data], height=90 + 26 * len(top), xaxis={"title": {"text": "rows"}}, yaxis=yaxis)
+
+
+def lengths(counts: Sequence[int]) -> str:
+    """How many rows have how many tokens."""
+    data = {"type": "histogram", "x": list(counts), "nbinsx": 30, "marker": {"color": LEARNED}}
+    return figure(
+        [data], height=220, xaxis={"title": {"text": "tokens of a row"}, "rangemode": "tozero"}, yaxis={"title": {"text": "rows"}}, bargap=0.05
+    )
 
 
 def part(value: Part) -> str | None:

@@ -10,7 +10,7 @@ from steering.knobs import Knob, describe, from_json
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec
 from steering.studio import RunView, Studio
-from steering.ui import data, plots, text, widgets
+from steering.ui import filling, plots, text, widgets
 
 ENGINE = {"ready": "ready", "loading": "loading the model", "no model": "no model"}
 
@@ -109,7 +109,7 @@ def plan(
     """
     if not dataset:
         raise DataError("there is no data yet.", "Choose a file or a sample on the Data station.")
-    task = data.current_task(base, prompt, template, words)
+    task = filling.current_task(base, prompt, template, words)
     recipe, options, few = settings(method, values)
     return studio.plan(dataset, task, method_name=method, name=name or "", model=model or "", method_options=options, recipe=recipe, few_shot=few)
 

@@ -65,8 +65,10 @@ def show(studio: Studio, name: str | None, view: str | None) -> list[Any]:
     return ["", badge(view), *drawn(kept)]
 
 
-def poll(studio: Studio, request: str, name: str | None, view: str | None) -> list[Any] | None:
-    """The view once its request is over; None while it is not."""
+def poll(studio: Studio, request: str, name: str | None, view: str | None) -> list[Any]:
+    """The view once its request is over; skipped while it is not."""
+    if not request:
+        return [gr.skip()] * (2 + 2 * SLOTS)
     try:
         found = studio.store.request(request)
     except NotFoundError as error:
@@ -74,7 +76,7 @@ def poll(studio: Studio, request: str, name: str | None, view: str | None) -> li
     if found.state == "failed":
         why = found.error or {}
         return ["", text.notice(why.get("message", ""), why.get("hint", "")), *[""] * (2 * SLOTS)]
-    return show(studio, name, view) if found.state == "done" else None
+    return show(studio, name, view) if found.state == "done" else [gr.skip()] * (2 + 2 * SLOTS)
 
 
 def badge(view: str) -> str:

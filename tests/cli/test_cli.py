@@ -152,6 +152,35 @@ def test_check_refuses_what_is_no_dataset(tmp_path: Path, content: bytes | None,
     assert not (tmp_path / "home").exists()
 
 
+def test_check_describes_a_file_without_labels(tmp_path: Path) -> None:
+    path = tmp_path / "plain.csv"
+    path.write_text("number,text\n" + "".join(f"{i},a message of some length with number {i}\n" for i in range(20)))
+    result = good("check", path)
+    assert (result["rows_read"], result["rows_usable"], result["left_out"]["unmapped"]) == (20, 0, 20)
+    assert result["mapping"]["label"] is None and result["task"] is None
+    assert [column["name"] for column in result["column_details"]] == ["number", "text"]
+    problem = result["problems"][0]
+    assert (problem["kind"], problem["severity"]) == ("no_columns", "blocking")
+    assert problem["message"].startswith("no column looks like a label (columns: number, text)") and "--label-column" in problem["hint"]
+    assert main(["check", str(path)]) == 0
+
+
+def test_check_says_what_the_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "near.csv"
+    rows = [
+        f"{'the parcel that I ordered in the first week of the month has not come yet' if i < 2 else f'message {i} of many'}{'!' * i}"
+        for i in range(4)
+    ]
+    path.write_text(
+        "title,text,label,customer\n" + "".join(f"Title {i},{rows[i] if i < 4 else f'words {i}'},{'ab'[i % 2]},c{i % 7}\n" for i in range(40))
+    )
+    result = good("check", path)
+    near = next(problem for problem in result["problems"] if problem["kind"] == "near_duplicates")
+    assert near["rows"] == [3] and near["fixes"][0]["name"] == "leave_out_near_duplicates"
+    assert result["suggestions"]["group_columns"] == ["customer"] and result["suggestions"]["join"] == ["title", "text"]
+    assert len(result["column_details"]) == 4 and result["rows_read"] == result["rows_usable"] + sum(result["left_out"].values())
+
+
 def test_check_refuses_folders_columns_and_endless_names(csv: Path, tmp_path: Path) -> None:
     assert refused("check", tmp_path) == ("DataError", f"{str(tmp_path)!r} cannot be read: Is a directory. Name a file that you may read.")
     kind, words = refused("check", csv, "--text-column", "txt")
@@ -207,7 +236,7 @@ def test_starting_it_imports_neither_torch_nor_gradio() -> None:
 def test_a_home_that_cannot_be_made(csv: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     code, result, _ = call("runs", "--home", tmp_path / "file")
-    assert code == 1 and result["error"]["type"] == "StorageError"
+    assert code == 2 and result["error"]["type"] == "StorageError"
     assert result["error"]["message"] == f"{tmp_path / 'file'} cannot be written: File exists."
 
 
@@ -291,7 +320,7 @@ def test_options_of_the_method_reach_the_run(place: Path, tmp_path: Path) -> Non
     assert made["path"] and set(artifact.read(Path(made["path"])).tensors) == {"prefix_keys", "prefix_values", "prefix_layers"}
     assert good(*start, "--method", "p_tuning", "--option", "direct=off", "--option", "width=16")["state"] == "done"
     for option, text in (
-        ("depth=3", "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, layers,"),
+        ("depth=3", "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, fixed, layers,"),
         ("layers", "--option 'layers' is no setting of prefix_tuning."),
         ("width=many", "width is 'many', expected int. width: units of that network's hidden layer (default 128)."),
         ("width=1", "width is 1, expected 4 to 2048 units."),

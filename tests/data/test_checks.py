@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steering.data import CHECKS, Mapping, clean, examples, normalise, prepare, read, text_key
+from steering.data import CHECKS, REASONS, Mapping, clean, examples, normalise, prepare, read, text_key
 
 GOOD = [(f"message number {i}", "good" if i % 2 else "bad") for i in range(40)]
 
@@ -47,6 +47,27 @@ BAD = {
     "numeric_labels": (relabel("0", "1"), "2 labels are bare numbers: 0, 1."),
     "small_classes": (relabel("good", "bad", ("rare", 4)), "1 class with fewer than 5 rows: 'rare' (4)."),
     "duplicates": ([*GOOD, ("MESSAGE number 1 ", "good")], "1 row repeats the text and the label of an earlier one (line 41)."),
+    "label_in_text": (
+        [*GOOD, *[(f"bought {i} of them: refund please", "Refund") for i in range(8)], ("no refund for 9", "good")],
+        "texts name their own label: 'Refund' in 8 of its 8 rows and 1 others (lines 41, 42, 43, 44, 45, ...).",
+    ),
+    "too_long": (
+        [*GOOD, ("word " * 1300, "good"), ("字" * 1600, "bad")],
+        "2 rows are very long (lines 41, 42); the longest has 6,500 characters, about 1,300 words.",
+    ),
+    "constant_texts": ([*GOOD, ("----", "good"), ("test test test", "bad")], "2 rows say one thing over and over (lines 41, 42)."),
+    "control_characters": (
+        [*GOOD, ("a\u202eb", "good"), ("c\x07", "bad"), ("d", "go\u2066od")],
+        "3 rows with control characters or marks that turn the direction of writing around (lines 41, 42, 43).",
+    ),
+    "personal_data": (
+        [*GOOD, ("write to ann@example.org", "good"), ("call +49 30 1234567 or (030) 1234567", "bad"), ("card 4111 1111 1111 1111", "bad")],
+        "3 rows may hold personal data: card number in 1 row (line 43), e-mail address in 1 row (line 41), phone number in 1 row (line 42).",
+    ),
+    "scripts": (
+        [*GOOD, ("Где моя посылка?", "good"), ("荷物はどこですか", "bad"), ("내 소포는 어디", "bad")],
+        "the texts are in 4 scripts: 40 rows in Latin, others in Cyrillic (1), Han or Kana (1), Hangul (1) (lines 41, 42, 43).",
+    ),
     "imbalance": (relabel(("much", 60), ("little", 10)), "the largest class 'much' has 6 times the rows of the smallest, 'little' (60 and 10)."),
 }
 
@@ -81,7 +102,8 @@ def test_constant_columns():
 
 def test_generation_keeps_the_first_answer():
     data = cleaned([("same", "one answer"), ("Same", "another answer"), ("same", "one answer"), *GOOD], kind="generation")
-    assert (data.duplicates, data.other_answers, data.conflicts) == ((3,), (2,), ())
+    assert [data.lines(reason) for reason in ("duplicates", "other_answers", "conflicts")] == [[3], [2], []]
+    assert data.examples[0].target == "one answer" and data.examples[0].references == ("another answer",)
     assert CHECKS["other_answers"](data).message == "1 row gives another answer to the text of an earlier one (line 2)."
     assert data.classes == {}
 
@@ -119,7 +141,8 @@ TEXT = st.sampled_from(["a", "A", "b", " b", "", "c d", "c  d", "nan", None, "e"
 @given(st.lists(st.tuples(TEXT, LABEL), min_size=1, max_size=40), st.booleans(), st.sampled_from(["classification", "generation"]))
 def test_the_count_invariant(rows, merge, kind):
     data = cleaned([(text, label) for text, label in rows], kind=kind, merge_spellings=merge)
-    gone = [*data.missing_text, *data.missing_label, *data.duplicates, *data.conflicts, *data.other_answers]
+    gone = [item.row.line for item in data.left_out]
+    assert {item.reason for item in data.left_out} <= set(REASONS)
     assert sorted([*gone, *(example.row for example in data.examples)]) == list(range(1, len(rows) + 1))
     assert data.rows_read == len(data.examples) + len(gone)
     assert len({example.key for example in data.examples}) == len(data.examples)

@@ -1,11 +1,14 @@
 """The whole way of a file, the report, and the shipped samples."""
 
 import json
+import time
+import tracemalloc
 from collections import Counter
 
 import pytest
 
 from steering.data import detectable_gap_points, prepare, samples
+from steering.data.table import Rows
 from steering.errors import DataError, SpecError
 
 CONTENT = ("text,label\n" + "".join(f"message number {i} of many,{'good' if i % 2 else 'bad'}\n" for i in range(100))).encode()
@@ -87,3 +90,36 @@ def test_shipped_samples_are_clean(item):
     made = prepare(item.file.name, item.content())
     assert made.mapping.kind == item.kind
     assert [problem for problem in made.report.problems if problem.severity != "note"] == []
+
+
+def large(count):
+    words = [f"word{i * 7919 % 997}" for i in range(997)]
+    rows = (f"{' '.join(words[(i * k) % 997] for k in range(2, 15))},topic {i % 12}" for i in range(count))
+    return ("text,label\n" + "\n".join(rows)).encode()
+
+
+def test_a_large_file_costs_less_than_ten_times_its_size():
+    content = large(15_000)
+    prepare("f", content[:50_000])
+    tracemalloc.start()
+    try:
+        prepare("f", content)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 9 * len(content)
+
+
+def test_a_large_file_is_read_quickly():
+    content = large(50_000)
+    start = time.process_time()
+    assert prepare("f", content).report.rows_read == 50_000
+    assert time.process_time() - start < 5  # 100,000 rows take 2.2 s of one quiet core
+
+
+def test_rows_are_made_from_columns_when_they_are_asked_for():
+    table = prepare("f", CONTENT).table
+    assert table.rows[-1] == table.rows[99] == list(table.rows)[99] == table.rows[98:][1] and table.rows[:0] == []
+    assert Rows.of(list(table.rows), table.columns) == table.rows != list(table.rows)
+    with pytest.raises(IndexError):
+        table.rows[100]

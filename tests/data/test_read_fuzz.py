@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 import zipfile
 
 import pytest
@@ -10,7 +11,7 @@ from awkward import LABELS, TEXTS, csv_of, gzipped, jsonl_of, parquet, records_o
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from steering.data import READERS, prepare
+from steering.data import READERS, dropped_csv, dropped_rows, prepare
 from steering.errors import SteeringError
 
 CELL = st.text(alphabet=st.sampled_from(list("ab ,;|\t\"'\\\n\r{}[]:0é\u200b\u2028😀\ufeff\ufffd")), max_size=12)
@@ -29,13 +30,18 @@ JSON_LINES = [
 
 
 def survives(content):
+    start = time.process_time()
     try:
-        made = prepare("fuzz", content)
+        made = prepare("fuzz", content, near=True)
     except SteeringError as error:
         assert error.message and error.hint
         return
+    finally:
+        assert time.process_time() - start < SLOWEST_S
     report = made.report
     assert report.rows_read == report.rows_usable + sum(report.left_out.values())
+    assert report.rows_read == report.rows_usable + len(dropped_rows(made))
+    dropped_csv(made)
     assert all(set(row.values) == set(made.table.columns) for row in made.table.rows)
     lines = content.count(b"\n") + content.count(b"\r") + 1
     assert all(1 <= row.line <= lines for row in made.table.rows) or report.format not in TEXT_FORMATS or b"\x00" in content
@@ -76,8 +82,9 @@ def test_any_objects(objects):
     survives("\n".join(json.dumps(item) for item in objects).encode())
 
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-"""How many mutated files of each format; set the variable for a longer look."""
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+"""How many mutated files of each format; the variable asks for a longer look: ``FUZZ_EXAMPLES=2000 pytest tests/data/test_read_fuzz.py``."""
+SLOWEST_S = 5.0
 
 SEEDS = {
     "excel": [workbook([["text", "label"], *zip(TEXTS, LABELS, strict=True)]), workbook([["a"]], more=[("b", [["x", 1.5]] * 9)], hidden={"b"})],
@@ -133,3 +140,8 @@ def test_mutated_files_of_every_format(name, data):
     else:
         content = mutated(content, data)
     survives(content)
+
+
+def test_a_file_without_a_name_in_an_archive():
+    """Found by the test above."""
+    survives(SEEDS["folders"][0].replace(b"a/1.txt", b"\x00/1.txt"))

@@ -16,7 +16,7 @@ from steering.studio import Studio
 
 
 def _start(studio, model):
-    upload = studio.upload("films.csv", tiny.rows())
+    upload = studio.data.upload("films.csv", tiny.rows())
     recipe = Recipe(steps=60, batch_size=4, evaluate_every=20, patience=1000, learning_rate=0.02)
     return studio.start(studio.plan(upload.digest, upload.task, name="films", model=str(model), recipe=recipe))
 

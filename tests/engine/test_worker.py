@@ -23,7 +23,7 @@ def _worker(studio, **keywords):
 
 
 def _start(studio, steps=12, method="prompt_tuning", name="films"):
-    upload = studio.upload("films.csv", tiny.rows())
+    upload = studio.data.upload("films.csv", tiny.rows())
     recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
     return studio.start(studio.plan(upload.digest, upload.task, name=name, method_name=method, model=MODEL, recipe=recipe))
 
@@ -59,7 +59,7 @@ def test_a_run_may_start_from_a_saved_prompt(home):
     studio = _studio(home)
     _start(studio, name="first")
     _drain(_worker(studio))
-    upload = studio.upload("films.csv", tiny.rows())
+    upload = studio.data.upload("films.csv", tiny.rows())
     chosen = {"start": "saved", "start_from": "first"}
     recipe = Recipe(steps=1, batch_size=4)
     second, third = (

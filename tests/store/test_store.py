@@ -13,8 +13,7 @@ from safetensors.numpy import save_file
 
 from steering.errors import EngineError, NotFoundError, StorageError, from_dict
 from steering.spec import Example, Recipe, RunSpec, TaskSpec
-from steering.store import Store, replace_file
-from steering.store import store as module
+from steering.store import Store, database, replace_file, requests
 from steering.store.migrations import MIGRATIONS
 
 SPEC = RunSpec(
@@ -58,7 +57,7 @@ def test_opening_again_changes_nothing(store: Store) -> None:
 
 def test_a_new_migration_is_applied_once_and_keeps_what_is_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = store.add_run(SPEC)
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (a TEXT); INSERT INTO later VALUES ('once');"))
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (a TEXT); INSERT INTO later VALUES ('once');"))
     for _ in range(2):
         newer = Store(store.home)
         assert [row["a"] for row in newer._rows("SELECT a FROM later")] == ["once"]
@@ -67,12 +66,20 @@ def test_a_new_migration_is_applied_once_and_keeps_what_is_there(store: Store, m
 
 
 def test_a_broken_migration_leaves_the_old_shape(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE half (a TEXT); NONSENSE"))
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE half (a TEXT); NONSENSE"))
     with pytest.raises(StorageError, match=r'cannot be written: near "NONSENSE": syntax error'):
         Store(store.home)
     assert store._rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
     monkeypatch.undo()
     Store(store.home).close()
+
+
+def test_a_run_of_another_version_does_not_hide_the_others(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    old, run = store.add_run(SPEC), store.add_run(SPEC)
+    with store._write() as db:
+        db.execute("UPDATE runs SET spec = ? WHERE id = ?", ('{"method": "of tomorrow"}', old))
+    assert [found.id for found in store.runs()] == [run]
+    assert f"run {old} cannot be read by this version" in caplog.text
 
 
 def test_two_stores_and_many_threads_share_one_file(store: Store) -> None:
@@ -245,6 +252,35 @@ def test_a_dataset_comes_back_and_its_rows_stay_where_they_were_placed(store: St
     assert store.dataset("1").report == {"rows": 2}
 
 
+def test_an_uploads_bytes_go_with_the_last_dataset_that_was_read_from_them(store: Store) -> None:
+    content = store.keep_content(b"a,b\n")
+    assert store.keep_content(b"a,b\n") == content and store.content(content) == b"a,b\n"
+    for digest in ("1", "2"):
+        store.add_dataset("films.csv", digest, {"rows_usable": 1}, (example("a"),), content, {"kind": "generation"})
+    assert store.dataset("1").reading == {"kind": "generation"}
+    store.delete_dataset("1")
+    assert store.content(content) and store.placements("films.csv")
+    store.delete_dataset("2")
+    assert not store.placements("films.csv") and not list((store.home / "data").iterdir())
+    with pytest.raises(NotFoundError, match=r"no longer here\. Choose it again\."):
+        store.content(content)
+    with pytest.raises(NotFoundError, match=r"was not kept\. Choose it again\."):
+        store.content("../studio.db")
+
+
+def test_datasets_are_listed_with_their_runs_and_renamed_with_their_placements(store: Store) -> None:
+    store.add_dataset("films.csv", "d", {"rows_usable": 1}, (example("a", "test"),))
+    run = store.add_run(SPEC)
+    (listed,) = store.datasets()
+    assert (listed.name, listed.rows, listed.runs) == ("films.csv", 1, 1)
+    store.rename_dataset("d", "movies.csv")
+    assert store.dataset("d").name == "movies.csv" and store.placements("movies.csv") == {"a": "test"}
+    store.run_folder(run)
+    store.put_event(run, 1, "step", {})
+    store.delete_run(run)
+    assert store.datasets()[0].runs == 0 and store.events(run) == [] and not (store.home / "runs" / run).exists()
+
+
 def test_an_unknown_dataset_is_said_to_be_unknown(store: Store) -> None:
     with pytest.raises(NotFoundError) as caught:
         store.dataset("nowhere")
@@ -277,7 +313,7 @@ def test_finished_requests_are_forgotten_after_an_hour(store: Store, monkeypatch
     old, unfinished = store.add_request("generate", {}), store.add_request("generate", {})
     store.update_request(old, state="done", result={})
     later = time.time() + 3700
-    monkeypatch.setattr(module.time, "time", lambda: later)
+    monkeypatch.setattr(requests.time, "time", lambda: later)
     store.add_request("generate", {})
     with pytest.raises(NotFoundError, match=r"^this answer is no longer kept\. Ask again\.$"):
         store.request(old)

@@ -35,7 +35,7 @@ class Written:
 
     def upload(self, name: str = "rows.csv", rows: int = 40) -> Any:
         lines = "".join(f'"{EVIL} row {i}",{"yes" if i % 2 else "no"}\n' for i in range(rows))
-        return self.studio.upload(name, ("text,label\n" + lines).encode())
+        return self.studio.data.upload(name, ("text,label\n" + lines).encode())
 
     def run(self, state: str = "running", judged: bool = False) -> str:
         upload = self.upload()

@@ -8,7 +8,7 @@ import pytest
 
 from steering.errors import SpecError
 from steering.studio import Studio
-from steering.ui import app, build, live
+from steering.ui import app, build, handlers, live
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,14 @@ def test_ids_are_unique(config) -> None:
 
 def test_every_sample_has_a_tile(written, config) -> None:
     ids = {c["props"].get("elem_id") for c in config["components"]}
-    assert {f"tile-{sample.name}" for sample in written.studio.samples()} <= ids
+    assert {f"tile-{sample.name}" for sample in written.studio.data.samples()} <= ids
 
 
 def test_a_failing_handler_shows_a_notice_and_no_traceback() -> None:
     def bad() -> None:
         raise ValueError("secret /path")
 
-    out = build.guarded(bad, 3, 1)()
+    out = handlers.guarded(bad, 3, 1)()
     assert "ValueError" in out[1] and "secret" not in out[1]
     assert len(out) == 3
 

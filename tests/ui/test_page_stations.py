@@ -9,10 +9,10 @@ from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.methods import LEARNED
-from steering.ui import build, data, live, plots, runs, saved, text, train, vectors, verdict
+from steering.ui import filling, handlers, live, plots, reading, runs, saved, text, train, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
-DRAWN = 3 + 1 + live.TRAIN_PARTS + live.VERDICT_PARTS + 2 + 4 + live.VIEW_PARTS
+DRAWN = 3 + 1 + live.TRAIN_PARTS + 1 + 2
 
 
 def clean(page: str) -> None:
@@ -24,8 +24,8 @@ def skipped(value) -> bool:
     return isinstance(value, dict) and set(value) == {"__type__"}
 
 
-def tick(written, run="", seen="", station="train", play="", use="", look="", prompt=None, view=None):
-    out = live.tick(written.studio, run, seen, station, play, use, look, prompt, view)
+def tick(written, run="", seen="", station="train"):
+    out = live.draw(written.studio, run, seen, station)
     assert len(out) == DRAWN
     return out
 
@@ -55,8 +55,8 @@ def test_durations(seconds, said) -> None:
 def test_an_upload_fills_every_control(written, tmp_path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
-    out = data.load_file(written.studio, str(path))
-    assert len(out) == 16 and out[0] == "" and out[1]
+    out = filling.load_file(written.studio, str(path))
+    assert len(out) == filling.PARTS and out[0] == "" and out[1]
     for page in (out[4], out[12], out[14]):
         clean(page)
     assert "40" in out[4] and "can be confirmed" in out[4]
@@ -66,41 +66,42 @@ def test_an_upload_fills_every_control(written, tmp_path) -> None:
 def test_a_file_of_one_class_says_so_on_the_button(written, tmp_path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"row number {i},same\n" for i in range(40)))
-    out = data.load_file(written.studio, str(path), "text", "label", "classification")
+    out = filling.load_file(written.studio, str(path))
+    out = filling.read_again(written.studio, out[1], {"text_column": "text", "kind": "classification"}, out[2], "", "", "", [])
     assert out[15].interactive is False and "Must be fixed" in out[4]
 
 
 def test_a_file_that_is_gone_is_a_sentence(written) -> None:
     with pytest.raises(SteeringError, match="no longer here"):
-        data.load_file(written.studio, "/nowhere/at/all.csv")
+        filling.load_file(written.studio, "/nowhere/at/all.csv")
 
 
 def test_a_sample_fills_every_control(written) -> None:
-    first = written.studio.samples()[0]
-    out = data.load_sample(written.studio, first.name)
+    first = written.studio.data.samples()[0]
+    out = filling.load_sample(written.studio, first.name)
     assert out[9] == first.prompt and out[3] == first.name
 
 
 def test_an_opened_run_brings_its_data_back(written) -> None:
     run = written.run()
-    out = data.restore(written.studio, run)
+    out = filling.restore(written.studio, run)
     spec = written.studio.run(run).run.spec
     assert out[1] == spec.dataset and out[9] == spec.task.prompt and out[15].interactive
     clean(out[14])
-    assert all(map(skipped, data.restore(written.studio, "")))
+    assert all(map(skipped, filling.restore(written.studio, "")))
 
 
 def test_the_preview_shows_prompt_row_and_answer(written) -> None:
     upload = written.upload()
     task = json.dumps({"kind": "classification"})
-    page = data.preview(written.studio, upload.digest, task, f"P {EVIL}", "Say {text} now", [["yes", "JA"], ["no", "NEIN"]])
+    page = reading.ask(written.studio, upload.digest, task, f"P {EVIL}", "Say {text} now", [["yes", "JA"], ["no", "NEIN"]], "")[2]
     clean(page)
     assert "Say " in page and ("JA" in page or "NEIN" in page)
 
 
 @pytest.mark.parametrize("base", ["", "[]", '"x"', '{"kind": "classification", "odd": 1}'])
 def test_an_odd_task_is_refused(base) -> None:
-    handler = build.guarded(lambda: data.current_task(base, "", "", []), 1)
+    handler = handlers.guarded(lambda: filling.current_task(base, "", "", []), 1)
     assert "notice" in handler()
 
 
@@ -187,6 +188,21 @@ def test_nothing_new_draws_nothing(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     assert all(map(skipped, tick(written, run, seen)))
+    assert all(map(skipped, live.pulse(written.studio, run, seen, "train", "", "", "")))
+
+
+def test_the_pulse_marks_only_what_changed(written) -> None:
+    run = written.run()
+    seen = tick(written, run)[0]
+    request, _ = verdict.ask(written.studio, run, "hello")
+    marks = live.pulse(written.studio, run, seen, "train", request, "", "")
+    assert skipped(marks[0]) and skipped(marks[2])
+    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] == marks[1]
+    written.studio.store.update_request(request, state="running", result={"outputs": []})
+    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] != marks[1]
+    assert live.pulse(written.studio, run, seen, "train", "gone", "", "gone")[1:] != marks[1:]
+    written.studio.store.update_run(run, step=3)
+    assert not skipped(live.pulse(written.studio, run, seen, "train", "", "", "")[0])
 
 
 def test_an_odd_memory_counts_as_nothing_seen(written) -> None:
@@ -205,7 +221,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
     seen = tick(written, run, station=station)[0]
     written.studio.store.update_run(run, state="done")
     out = tick(written, run, seen, station=station)
-    moved = out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS :][:2]
+    moved = out[5 + live.TRAIN_PARTS :]
     assert (moved[1] == "verdict") is jumps
     again = tick(written, run, out[0], station=station)
     assert all(map(skipped, again))
@@ -214,7 +230,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
 def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None:
     run = written.run("done", judged=True)
     out = tick(written, run)
-    assert skipped(out[4 + live.TRAIN_PARTS + live.VERDICT_PARTS])
+    assert skipped(out[5 + live.TRAIN_PARTS])
 
 
 def test_the_engine_is_said_apart_from_the_run(written) -> None:
@@ -260,7 +276,8 @@ def test_answers_are_shown_as_text(written) -> None:
     shown, over = verdict.answers(written.studio, request)
     clean(shown)
     assert over and "90 %" in shown
-    assert tick(written, run, play=request)[-live.VIEW_PARTS - 4] == ""
+    assert live.answers(written.studio, request, "")[0] == ""
+    assert len(live.judged(written.studio, run)) == live.VERDICT_PARTS
 
 
 def test_a_failed_answer_is_a_notice(written) -> None:
@@ -313,7 +330,7 @@ def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
     written.save()
     request, note, *_ = vectors.show(written.studio, "mine", "neighbours")
     assert written.studio.store.request(request).kind == "inspect" and "Reading" in note
-    assert vectors.poll(written.studio, request, "mine", "neighbours") is None
+    assert all(map(skipped, vectors.poll(written.studio, request, "mine", "neighbours")))
     digest = artifact.read(written.studio.folders[0] / "mine.safetensors").digest
     written.studio.store.put_view(digest, "neighbours", result_to_json(PARTS[0]))
     written.studio.store.update_request(request, state="done", result={})

@@ -56,7 +56,7 @@ def read(name: str, content: bytes, options: ReadOptions = _EVERYDAY) -> Table:
     reader = next(reader for reader in READERS.values() if reader.claims(source))
     table = reader.read(source)
     check_size(name, len(table.columns), len(table.rows), limits)
-    check_cells(name, table.rows, limits)
+    check_cells(name, table, limits)
     return replace(table, digest=content_digest(content), problems=(*source.notes, *table.problems))
 
 

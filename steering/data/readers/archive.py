@@ -5,6 +5,7 @@ What an archive declares is checked first, what really comes out of it is checke
 
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from steering.errors import DataError
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError)
+"""What the standard library raises over a damaged zip archive."""
 DATA_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".parquet", ".gz"})
 OTHER_DOCUMENTS = {
     "xl/workbook.bin": ("a binary Excel workbook (.xlsb)", "Open it and save it as .xlsx or 'CSV UTF-8'."),
@@ -96,8 +99,8 @@ def list_members(name: str, content: bytes, limits: Limits) -> list[Member]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() stumbles over an empty name
+    except DAMAGED as error:
         raise DataError(f"{name!r} is a damaged zip archive: {error}.", "Pack or download it again.") from None
     total = sum(info.file_size for info in infos)
     if len(infos) > limits.rows + 1000:
@@ -154,7 +157,7 @@ def read_info(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits
     try:
         with archive.open(info) as file:
             found = file.read(limits.bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise DataError(f"{name!r} is a damaged zip archive: {error}.", "Pack or download it again.") from None
     if len(found) > limits.bytes:
         raise _too_large(name, limits.bytes)
@@ -166,7 +169,7 @@ def is_workbook(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except DAMAGED:
         return False
 
 

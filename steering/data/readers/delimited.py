@@ -59,8 +59,8 @@ def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int,
         encoding=source.decoded.encoding,
         delimiter=delimiter,
         digest="",
-        unreadable=grid.unreadable,
-        problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(list(grid.rows))),
+        unreadable_lines=grid.unreadable_lines,
+        problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(grid.rows)),
     )
 
 

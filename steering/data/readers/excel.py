@@ -54,10 +54,16 @@ def read(source: Source) -> Table:
     sheets = _sheets(source)
     chosen = _choose(source, sheets)
     grid = to_grid(source, chosen.records, "Delete the cells to the right of the table.")
-    problems = (*_notes(sheets, chosen), *grid.problems, *lost_characters(list(grid.rows)))
-    unreadable = grid.unreadable
+    problems = (*_notes(sheets, chosen), *grid.problems, *lost_characters(grid.rows))
     return Table(
-        columns=grid.columns, rows=grid.rows, format="xlsx", encoding="binary", delimiter=None, digest="", unreadable=unreadable, problems=problems
+        columns=grid.columns,
+        rows=grid.rows,
+        format="xlsx",
+        encoding="binary",
+        delimiter=None,
+        digest="",
+        unreadable_lines=grid.unreadable_lines,
+        problems=problems,
     )
 
 

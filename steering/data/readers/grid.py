@@ -12,22 +12,25 @@ from dataclasses import dataclass, field
 from steering.data.names import clean_name
 from steering.data.readers.header import has_header, table_start, totals_below
 from steering.data.readers.source import Source
-from steering.data.table import Row, at_lines, check_size, make_problem, plural
+from steering.data.table import Rows, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
 EXPECTED = "A header line such as text,label is expected, and below it one row per example; texts that hold commas go in double quotes."
+
+SHARED = 500
+"""A column with more different texts than this is left as it is."""
 
 Record = tuple[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table found among records. ``unreadable`` counts records that could not become rows."""
+    """A table found among records. ``unreadable_lines`` are those of records that could not become rows."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    unreadable: int
+    rows: Rows
+    unreadable_lines: tuple[int, ...]
     problems: tuple[Problem, ...]
 
 
@@ -58,11 +61,20 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
     if len(columns) < 2:
         raise DataError(f"{source.name!r} has a single column that holds anything, expected at least two.", EXPECTED)
     names = [raw.names[index] for index in columns]
-    if columns == list(range(len(raw.names))):
-        rows = [Row(line=line, values=dict(zip(names, cells, strict=True))) for line, cells in raw.records]
-    else:
-        rows = [Row(line=line, values={name: cells[index] for name, index in zip(names, columns, strict=True)}) for line, cells in raw.records]
-    return Grid(columns=tuple(names), rows=tuple(rows), unreadable=len(raw.long), problems=tuple(_problems(raw, remedy)))
+    _share(raw.records)
+    found: dict[str, list[str | None]] = {name: [cells[index] for _, cells in raw.records] for name, index in zip(names, columns, strict=True)}
+    rows = Rows([line for line, _ in raw.records], found)
+    return Grid(columns=tuple(names), rows=rows, unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
+
+
+def _share(records: list[Record]) -> None:
+    """Let cells that say the same be one text in memory, where few texts come again and again, as labels do."""
+    for index in range(min(len(cells) for _, cells in records)):
+        known: dict[str, str] = {}
+        for _, cells in records:
+            cells[index] = known.setdefault(cells[index], cells[index])
+            if len(known) > SHARED:
+                break
 
 
 def _collect(source: Source, records: Iterable[Record]) -> _Raw:

@@ -71,12 +71,12 @@ def _table(source: Source, value: Any) -> Table:
         if broken:
             message = f"{plural(len(broken), 'element that is', 'elements that are')} no object left out {at_lines(broken)}."
             notes.append(make_problem("broken_lines", "warning", broken, message, EXPECTED))
-        return to_table(source, records, format="json", unreadable=len(broken), notes=notes)
+        return to_table(source, records, format="json", unreadable=tuple(broken), notes=notes)
     records = _of_columns(value) or _of_record(value)
     if not records:
         raise DataError(f"{source.name!r} is JSON without a list of records; it holds {_shape(value)}.", EXPECTED)
     check_size(source.name, 1, len(records), source.limits)
-    return to_table(source, records, format="json", unreadable=0, notes=[])
+    return to_table(source, records, format="json", unreadable=(), notes=[])
 
 
 def _lists(value: Any, path: Path) -> Iterator[tuple[Path, list[Any]]]:
@@ -123,7 +123,7 @@ def _of_record(value: Any) -> list[Object]:
 def _of_lists(source: Source, items: list[Any], lines: list[int], notes: list[Problem]) -> Table:
     cells = ((line, [text_of(cell) or "" for cell in item]) for line, item in zip(lines, items, strict=True))
     grid = to_grid(source, cells, "Every list needs one value for each column.")
-    problems = (*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows)))
+    problems = (*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows))
     encoding = source.decoded.encoding
     return Table(
         columns=grid.columns,
@@ -132,7 +132,7 @@ def _of_lists(source: Source, items: list[Any], lines: list[int], notes: list[Pr
         encoding=encoding,
         delimiter=None,
         digest="",
-        unreadable=grid.unreadable,
+        unreadable_lines=grid.unreadable_lines,
         problems=problems,
     )
 

@@ -37,6 +37,8 @@ def read(source: Source) -> Table:
     Raises:
         DataError: no line is an object, or there are too many rows or columns.
     """
+    if source.text.count("\n") > source.limits.rows:  # counted before two hundred thousand lines are parsed for nothing
+        check_size(source.name, 1, sum(not line.isspace() and line != "" for _, line in lines(source.text)), source.limits)
     records: list[Object] = []
     lists: list[tuple[int, list[str]]] = []
     broken: dict[int, str] = {}
@@ -55,18 +57,18 @@ def read(source: Source) -> Table:
             broken[number] = fault
         check_size(source.name, 1, len(records) + len(broken) + len(lists), source.limits)
     if lists and not records:
-        return _of_lists(source, lists, _problems(broken, blank), len(broken))
+        return _of_lists(source, lists, _problems(broken, blank), tuple(broken))
     broken |= {number: "not an object" for number, _ in lists}
     if not records:
         raise DataError(f"{source.name!r} looks like JSON, but no line holds an object.", f"Save it as JSON or JSON Lines. {EXPECTED}")
     notes = _problems(dict(sorted(broken.items())), blank)
-    return to_table(source, records, format="jsonl", unreadable=len(broken), notes=notes)
+    return to_table(source, records, format="jsonl", unreadable=tuple(sorted(broken)), notes=notes)
 
 
 def parse_line(line: str) -> tuple[Any, str]:
     """The value on a line, or None and what is wrong with it."""
     try:
-        value = json.loads(line, parse_constant=_no_constant)
+        value = _DECODER.decode(line)
     except json.JSONDecodeError as error:
         return None, f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
@@ -80,6 +82,10 @@ def _no_constant(literal: str) -> NoReturn:
     raise ValueError(f"{literal} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+"""Made once: ``json.loads`` would make one for every line."""
+
+
 def _is_complete(line: str) -> bool:
     """Whether this is a JSON object or list as it stands."""
     try:
@@ -88,7 +94,7 @@ def _is_complete(line: str) -> bool:
         return False
 
 
-def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: int) -> Table:
+def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[int, ...]) -> Table:
     grid = to_grid(source, lists, "Every list needs one value for each column.")
     return Table(
         columns=grid.columns,
@@ -97,8 +103,8 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable=unreadable + grid.unreadable,
-        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(list(grid.rows))),
+        unreadable_lines=(*unreadable, *grid.unreadable_lines),
+        problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows)),
     )
 
 

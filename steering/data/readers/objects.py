@@ -20,7 +20,7 @@ EXPECTED = 'Each record is one object, for example {"text": "My card was stolen"
 Object = tuple[int, dict[str, Any]]
 
 
-def to_table(source: Source, records: list[Object], *, format: str, unreadable: int, notes: list[Problem]) -> Table:
+def to_table(source: Source, records: list[Object], *, format: str, unreadable: tuple[int, ...], notes: list[Problem]) -> Table:
     """A table of objects, each with the line on which it begins.
 
     Raises:
@@ -50,7 +50,7 @@ def to_table(source: Source, records: list[Object], *, format: str, unreadable: 
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable=unreadable,
+        unreadable_lines=unreadable,
         problems=(*source.decoded.problems, *notes, *_slip_problems(slips), *lost_characters(rows)),
     )
 

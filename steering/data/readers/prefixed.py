@@ -87,7 +87,7 @@ def read(source: Source) -> Table:
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable=len(odd),
+        unreadable_lines=tuple(odd),
         problems=(*source.decoded.problems, *problems, *lost_characters(rows)),
     )
 

@@ -1,12 +1,12 @@
 """Bytes to text, and refusals: a file that is no text is named for what it is, with the way out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from steering.data.limits import MAX_LINES_PER_ROW, ReadOptions
 from steering.data.readers import encoding
-from steering.data.table import FEWER, Row, at_lines, make_problem, plural
+from steering.data.table import FEWER, Row, Rows, at_lines, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -130,15 +130,12 @@ def _refuse_markup_and_junk(name: str, text: str) -> None:
         raise DataError(f"{name!r} is not a text file: it is full of control characters.", "Export the table as CSV or JSON Lines.")
 
 
-def lost_characters(rows: list[Row]) -> list[Problem]:
+def lost_characters(rows: Sequence[Row]) -> list[Problem]:
     """A warning if an earlier conversion has already replaced characters by U+FFFD: they cannot be brought back here."""
-    found: dict[int, None] = {}
-    for row in rows:  # written out: this looks at every cell of every file
-        for value in row.values.values():
-            if value and "\ufffd" in value:
-                found[row.line] = None
+    known = Rows.of(rows, rows[0].values) if rows else Rows([], {})
+    found = {index for column in known.cells.values() for index, cell in enumerate(column) if cell and "\ufffd" in cell}
     if not found:
         return []
-    lines = list(found)
+    lines = list(dict.fromkeys(known.lines[index] for index in sorted(found)))
     message = f"{plural(len(lines), 'row')} with the character U+FFFD {at_lines(lines)}: letters were lost in an earlier conversion."
     return [make_problem("lost_characters", "warning", lines, message, "Export the file again from its source, as UTF-8.")]

@@ -1,0 +1,152 @@
+"""Datasets: examples with their sides and report, the uploaded file itself, and where each row was once placed."""
+
+import hashlib
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steering.errors import NotFoundError
+from steering.knobs import from_json, to_json
+from steering.spec import Example, Side
+from steering.store.atomic import replace_file
+from steering.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A dataset as it was placed: examples with their side, and the report made when it was read.
+
+    ``content``: digest of the uploaded bytes (empty where they were not kept). ``reading``: what the person decided about how to read them.
+    """
+
+    digest: str
+    name: str
+    created: float
+    report: dict[str, Any]
+    examples: tuple[Example, ...]
+    content: str = ""
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDataset:
+    """One line of the dataset list. ``runs``: how many runs were trained on it."""
+
+    digest: str
+    name: str
+    created: float
+    rows: int
+    runs: int
+
+
+class Datasets(Database):
+    """The datasets of a home. The bytes of an upload lie in ``data/`` under their own digest."""
+
+    def placements(self, name: str) -> dict[str, Side]:
+        """Sides that rows of this dataset were once placed on, by text key."""
+        return {row["key"]: row["side"] for row in self._rows("SELECT key, side FROM placements WHERE dataset = ?", name)}
+
+    def keep_content(self, content: bytes) -> str:
+        """Keep the bytes of an upload; returns their digest.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        digest = hashlib.sha256(content).hexdigest()[:32]
+        path = self._content_path(digest)
+        if not path.exists():
+
+            def write(temporary: Path) -> None:
+                temporary.write_bytes(content)
+
+            replace_file(path, write)
+        return digest
+
+    def content(self, digest: str) -> bytes:
+        """The bytes of an upload.
+
+        Raises:
+            NotFoundError: they are not here.
+        """
+        try:
+            return self._content_path(digest).read_bytes()
+        except OSError:
+            raise NotFoundError("the uploaded file is no longer here.", "Choose it again.") from None
+
+    def _content_path(self, digest: str) -> Path:
+        if not re.fullmatch("[0-9a-f]{32}", digest):
+            raise NotFoundError("the uploaded file was not kept.", "Choose it again.")
+        return self.home / "data" / digest
+
+    def bound(self, name: str) -> bool:
+        """Whether a run was started on a dataset of this name: from then on its rows stay where they are, whatever is decided anew."""
+        return any(one.runs for one in self.datasets() if one.name == name)
+
+    def add_dataset(
+        self,
+        name: str,
+        digest: str,
+        report: dict[str, Any],
+        examples: tuple[Example, ...],
+        content: str = "",
+        reading: dict[str, Any] | None = None,
+        *,
+        place_anew: bool = False,
+    ) -> None:
+        """Keep a dataset under its digest; its placements are kept under its name, for later versions of the same file (``place_anew``: instead
+        of those that were kept before)."""
+        packed = json.dumps([to_json(e) for e in examples], ensure_ascii=False)
+        written, read = json.dumps(report, ensure_ascii=False), json.dumps(reading or {}, ensure_ascii=False)
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO datasets VALUES (?, ?, ?, ?, ?, ?, ?)", (digest, name, time.time(), written, packed, content, read))
+            if place_anew:
+                db.execute("DELETE FROM placements WHERE dataset = ?", (name,))
+            db.executemany("INSERT OR IGNORE INTO placements VALUES (?, ?, ?)", [(name, e.key, e.side) for e in examples])
+
+    def dataset(self, digest: str) -> Dataset:
+        """A stored dataset.
+
+        Raises:
+            NotFoundError: there is none with this digest.
+        """
+        rows = self._rows("SELECT * FROM datasets WHERE digest = ?", digest)
+        if not rows:
+            raise NotFoundError(f"there is no dataset {digest!r} here.", "Upload the file again.")
+        values = dict(rows[0])
+        values["examples"] = tuple(from_json(Example, e) for e in json.loads(values["examples"]))
+        values |= {key: json.loads(values[key]) for key in ("report", "reading")}
+        return Dataset(**values)
+
+    def datasets(self) -> list[ListedDataset]:
+        """All datasets, newest first."""
+        rows = self._rows(
+            "SELECT digest, name, created, json_extract(report, '$.rows_usable') AS rows, "
+            "(SELECT COUNT(*) FROM runs WHERE json_extract(runs.spec, '$.dataset') = datasets.digest) AS runs FROM datasets ORDER BY created DESC"
+        )
+        return [ListedDataset(**{**dict(row), "rows": row["rows"] or 0}) for row in rows]
+
+    def rename_dataset(self, digest: str, name: str) -> None:
+        """Another name for a dataset; its placements go with it, so that a later version under the new name keeps every row's side."""
+        old = self.dataset(digest).name
+        with self._write() as db:
+            db.execute("UPDATE datasets SET name = ? WHERE digest = ?", (name, digest))
+            db.execute("INSERT OR IGNORE INTO placements SELECT ?, key, side FROM placements WHERE dataset = ?", (name, old))
+
+    def delete_dataset(self, digest: str) -> None:
+        """Forget a dataset: its rows, its report, and, where no other dataset was read from it, the uploaded file.
+
+        Placements are hashes of texts; they go when the last version under that name goes.
+        """
+        found = self.dataset(digest)
+        with self._write() as db:
+            db.execute("DELETE FROM datasets WHERE digest = ?", (digest,))
+            db.execute(
+                "DELETE FROM placements WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.name = placements.dataset)",
+                (found.name,),
+            )
+            kept = db.execute("SELECT COUNT(*) FROM datasets WHERE content = ?", (found.content,)).fetchone()[0]
+        if found.content and not kept:
+            self._content_path(found.content).unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""What a person waits for, what views found, and what the engine says of itself."""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from steering.errors import NotFoundError
+from steering.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An interactive request: waiting, running, done or failed; ``result`` may grow while it runs."""
+
+    id: str
+    kind: str
+    payload: dict[str, Any]
+    state: str
+    result: dict[str, Any] | None
+    error: dict[str, str] | None
+
+
+class Requests(Database):
+    """Interactive requests and their answers, kept views, and the engine's state."""
+
+    def add_request(self, kind: str, payload: dict[str, Any]) -> str:
+        """Queue something a person waits for; old finished ones are forgotten."""
+        request = uuid.uuid4().hex
+        with self._write() as db:
+            db.execute("DELETE FROM requests WHERE state IN ('done', 'failed') AND created < ?", (time.time() - 3600,))
+            db.execute(
+                "INSERT INTO requests (id, kind, payload, state, created) VALUES (?, ?, ?, 'waiting', ?)",
+                (request, kind, json.dumps(payload, ensure_ascii=False), time.time()),
+            )
+        return request
+
+    def request(self, request: str) -> Request:
+        """One request as it stands.
+
+        Raises:
+            NotFoundError: no such request (they are kept for an hour).
+        """
+        rows = self._rows("SELECT * FROM requests WHERE id = ?", str(request))
+        if not rows:
+            raise NotFoundError("this answer is no longer kept.", "Ask again.")
+        row = rows[0]
+        result, error = (json.loads(row[key]) if row[key] else None for key in ("result", "error"))
+        return Request(id=row["id"], kind=row["kind"], payload=json.loads(row["payload"]), state=row["state"], result=result, error=error)
+
+    def waiting_request(self) -> Request | None:
+        """The oldest request that nobody has begun."""
+        rows = self._rows("SELECT id FROM requests WHERE state = 'waiting' ORDER BY created LIMIT 1")
+        return self.request(rows[0]["id"]) if rows else None
+
+    def update_request(self, request: str, *, state: str, result: dict[str, Any] | None = None, error: dict[str, str] | None = None) -> None:
+        """Store how far a request has come."""
+        packed = [json.dumps(value, ensure_ascii=False) if value is not None else None for value in (result, error)]
+        with self._write() as db:
+            db.execute(
+                "UPDATE requests SET state = ?, result = COALESCE(?, result), error = COALESCE(?, error) WHERE id = ?", (state, *packed, request)
+            )
+
+    def reset_requests(self) -> None:
+        """After a crash: what was begun is begun again."""
+        with self._write() as db:
+            db.execute("UPDATE requests SET state = 'waiting' WHERE state = 'running'")
+
+    def put_view(self, artifact: str, view: str, result: dict[str, Any]) -> None:
+        """Keep an inspection result for an artifact's digest."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?)", (artifact, view, json.dumps(result, ensure_ascii=False)))
+
+    def view(self, artifact: str, view: str) -> dict[str, Any] | None:
+        """A kept inspection result."""
+        rows = self._rows("SELECT result FROM views WHERE artifact = ? AND view = ?", artifact, view)
+        return json.loads(rows[0]["result"]) if rows else None
+
+    def set_engine(self, **values: Any) -> None:
+        """What the engine says of itself: model, device, dtype, state, beat."""
+        with self._write() as db:
+            db.executemany("INSERT OR REPLACE INTO engine VALUES (?, ?)", [(key, json.dumps(value)) for key, value in values.items()])
+
+    def engine(self) -> dict[str, Any]:
+        """See :meth:`set_engine`."""
+        return {row["key"]: json.loads(row["value"]) for row in self._rows("SELECT key, value FROM engine")}

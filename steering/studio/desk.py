@@ -1,0 +1,192 @@
+"""The data desk's use-cases: read and keep a file, read it again in another way, rename it, delete it. The page and the command line call these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from steering.data import Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
+from steering.data.samples import Sample
+from steering.errors import DataError, NotFoundError
+from steering.knobs import from_json, to_json
+from steering.spec import SIDES, Fix, Kind, Side, TaskSpec, digest
+from steering.store import ACTIVE, Store
+
+AT_ONCE = 3_000_000
+"""Bytes of a file in which near-duplicates are looked for at once (about two seconds); in larger ones when asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a person decided about how a file is read; whatever is None is decided by evidence. Kept with the dataset, so that it can be undone.
+
+    ``join``, ``fixes``, ``group_column`` and ``split_column`` as in :func:`steering.data.prepare`; ``near``: look for near-duplicates (None: where
+    the file is small enough for that to take no time). ``header``, ``encoding``, ``delimiter`` and ``sheet`` as in
+    :class:`steering.data.ReadOptions`. ``extra``: digests of the person's own files for "validation" or "test"; FILE is then not split for that side.
+    """
+
+    text_column: str | None = None
+    label_column: str | None = None
+    kind: Kind | None = None
+    join: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    group_column: str | None = None
+    split_column: str | None = None
+    near: bool | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> ReadOptions:
+        """How the bytes become a table."""
+        return ReadOptions(header=self.header, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that was read and placed. ``task`` is the task as guessed: a template around the text column and label words."""
+
+    digest: str
+    name: str
+    prepared: Prepared
+    task: TaskSpec
+    reading: Reading
+
+
+class DataDesk:
+    """Datasets of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def samples(self) -> tuple[Sample, ...]:
+        """The datasets that ship with the app."""
+        return samples()
+
+    def upload(self, name: str, content: bytes, reading: Reading | None = None, *, extra: Mapping[Side, bytes] | None = None) -> Upload:
+        """Read, place and keep a dataset. Rows that were placed before under this name stay where they are.
+
+        ``extra``: the contents of the user's own files for "validation" or "test".
+
+        Raises:
+            DataError: it cannot be read as labelled data; StorageError: it cannot be kept.
+        """
+        own: dict[str, str] = {side: self.store.keep_content(given) for side, given in (extra or {}).items()}
+        return self._read(name, self.store.keep_content(content), replace(reading or Reading(), extra=own))
+
+    def read_again(self, dataset: str, **changes: Any) -> Upload:
+        """The same file with some decisions changed; the dataset as it was stays, so that runs keep what they were trained on.
+
+        Until a run was started on it its rows are divided anew, so that groups and own files count from the beginning.
+
+        Raises:
+            NotFoundError: no such dataset, or its file was not kept; DataError: it cannot be read that way.
+        """
+        kept = self.store.dataset(dataset)
+        return self._read(kept.name, kept.content, replace(from_json(Reading, kept.reading), **changes), place_anew=not self.store.bound(kept.name))
+
+    def toggle_fix(self, dataset: str, fix: Fix) -> Upload:
+        """Apply a fix, or take it back where it is applied.
+
+        Raises:
+            SpecError: there is no such fix; otherwise as :meth:`read_again`.
+        """
+        return self.read_again(dataset, fixes=toggled(from_json(Reading, self.store.dataset(dataset).reading).fixes, fix))
+
+    def add_own(self, dataset: str, side: Side, content: bytes) -> Upload:
+        """Take the person's own file for one side; FILE is not split for that side any more."""
+        kept = from_json(Reading, self.store.dataset(dataset).reading)
+        return self.read_again(dataset, extra={**kept.extra, side: self.store.keep_content(content)})
+
+    def _read(self, name: str, content: str, reading: Reading, *, place_anew: bool = False) -> Upload:
+        given = self.store.content(content)
+        shared: dict[str, Any] = {"join": reading.join, "fixes": reading.fixes}
+        prepared = prepare(
+            name,
+            given,
+            text_column=reading.text_column,
+            label_column=reading.label_column,
+            kind=reading.kind,
+            stored={} if place_anew else {key: side for key, side in self.store.placements(name).items() if side not in reading.extra},
+            test=0.0 if "test" in reading.extra else 0.3,
+            validation=0.0 if "validation" in reading.extra else 0.2,
+            group_column=reading.group_column,
+            split_column=reading.split_column,
+            near=len(given) <= AT_ONCE if reading.near is None else reading.near,
+            options=reading.options,
+            **shared,
+        )
+        if reading.extra:
+            roles: dict[str, Any] = {"text_column": prepared.mapping.text, "label_column": prepared.mapping.label, "kind": prepared.mapping.kind}
+            own: dict[Side, Prepared] = {
+                side: prepare(side, self.store.content(reading.extra[side]), fixed=side, **roles, **shared) for side in SIDES if side in reading.extra
+            }
+            prepared = with_own_files(prepared, own)
+        rows = [[e.key, e.target, e.side] for e in prepared.examples]
+        number = digest({"prepared": prepared.digest, "rows": rows})
+        self.store.add_dataset(name, number, prepared.report.as_dict(), prepared.examples, content, to_json(reading), place_anew=place_anew)
+        return Upload(digest=number, name=name, prepared=prepared, task=guess_task(prepared), reading=reading)
+
+    def sample(self, name: str) -> tuple[Upload, Sample]:
+        """A shipped dataset, as if it had been uploaded, with its own task.
+
+        Raises:
+            NotFoundError: no such sample.
+        """
+        found = next((s for s in samples() if s.name == name), None)
+        if found is None:
+            raise NotFoundError(f"there is no sample {name!r}.", f"Samples: {', '.join(s.name for s in samples())}.")
+        file = found.file.name if found.file.parent.name != name else f"{name}{found.file.suffix}"
+        upload = self.upload(file, found.content(), Reading(kind=found.kind))
+        words = found.label_words or upload.task.label_words
+        task = replace(upload.task, template=found.template, prompt=found.prompt, label_words=words if found.kind == "classification" else {})
+        return replace(upload, task=task), found
+
+    def rename(self, dataset: str, name: str) -> None:
+        """Another name; rows keep their sides.
+
+        Raises:
+            DataError: the name is empty or too long; NotFoundError: no such dataset.
+        """
+        wanted = name.strip()
+        if not wanted or len(wanted) > 120:
+            raise DataError("a dataset's name has 1 to 120 characters.", "Type a shorter name, or any name at all.")
+        self.store.rename_dataset(dataset, wanted)
+
+    def delete(self, dataset: str) -> int:
+        """Delete a dataset: its file, its rows, and the runs trained on it, whose results quote its rows. Returns how many runs went with it.
+
+        Saved prompts stay: they hold vectors and numbers, no rows.
+
+        Raises:
+            DataError: a run on it is waiting or at work; NotFoundError: no such dataset.
+        """
+        trained = [run for run in self.store.runs() if run.spec.dataset == dataset]
+        if any(run.state in ACTIVE for run in trained):
+            raise DataError("a run on this dataset is waiting or at work.", "Stop it first, then delete the dataset.")
+        for run in trained:
+            self.store.delete_run(run.id)
+        self.store.delete_dataset(dataset)
+        return len(trained)
+
+
+def guess_task(prepared: Prepared) -> TaskSpec:
+    """A task around the guessed columns: the person changes what does not fit."""
+    mapping = prepared.mapping
+    text = "\n".join("{" + column + "}" for column in mapping.parts)
+    if mapping.kind == "classification":
+        labels = sorted({e.target for e in prepared.examples})
+        named = prepared.report.suggestions.label_words
+        words = {label: named.get(label) or default for label, default in default_label_words(labels).items()}
+        return TaskSpec(kind="classification", template=f"{text}\nLabel:", label_words=words, prompt=suggested_prompt(words))
+    newline = any("\n" in e.target for e in prepared.examples)
+    longest = max((len(e.target) for e in prepared.examples), default=64)
+    tokens = max(16, min(512, longest // 2))
+    return TaskSpec(kind="generation", template=f"{text}\nAnswer:", stop="end" if newline else "newline", max_new_tokens=tokens)
+
+
+def suggested_prompt(label_words: dict[str, str]) -> str:
+    """A plain manual prompt to start from; the user is asked to replace it by the one used today."""
+    return f"Choose the label that fits: {', '.join(label_words.values())}."

@@ -1,0 +1,83 @@
+"""The wires of station 1: file, sample, paste, kept datasets, and the reading by the model."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from steering.studio import Studio
+from steering.ui import data, datasets, filling, reading
+from steering.ui.handlers import POLL, QUIET, go, guarded
+
+
+def wire(studio: Studio, ui: SimpleNamespace) -> None:
+    """All of them."""
+    _wire_data(studio, ui)
+    _wire_datasets(studio, ui)
+    _wire_reading(studio, ui)
+
+
+def _wire_data(studio: Studio, ui: SimpleNamespace) -> None:
+    own, filled = ui.data, data.outputs(ui.data)
+    for name, tile in own.tiles.items():
+        starts = guarded(lambda name=name: ["", studio.start_sample(name), *go("train")], 4)
+        begun = tile.click(starts, None, [own.error, ui.run, ui.station, ui.tabs], api_visibility="private")
+        begun.success(guarded(lambda name=name: filling.load_sample(studio, name), filling.PARTS), None, filled, **QUIET)
+    own.mine.click(None, None, None, js="() => document.querySelector('#data-file input[type=file], #data-file button')?.click()", **QUIET)
+    read = own.file.upload(guarded(lambda path: filling.load_file(studio, path), filling.PARTS), own.file, filled, api_visibility="private")
+    read.then(lambda: None, None, own.file, **QUIET)  # read or refused: the next file can be dropped at once
+    _wire_again(studio, ui)
+    own.go.click(lambda: go("train"), None, [ui.station, ui.tabs], **QUIET)
+
+
+def _wire_again(studio: Studio, ui: SimpleNamespace) -> None:
+    """Everything that reads the same file in another way; what was typed comes along and stays as far as it fits."""
+    own, filled = ui.data, data.outputs(ui.data)
+    typed = [ui.task, ui.source, own.prompt, own.template, own.words]
+    named = ("text_column", "label_column", "kind", "group_column", "split_column", "header", "encoding", "delimiter", "sheet")
+    for name in named:
+        control = getattr(own, name)
+        event = control.submit if name in ("encoding", "delimiter", "sheet") else control.input
+
+        def read(dataset: str, value: Any, *rest: Any, name: str = name) -> list[Any]:
+            changes = {name: value} | ({"join": ()} if name == "text_column" else {})
+            return list(guarded(lambda: filling.read_again(studio, dataset, changes, *rest), filling.PARTS)())
+
+        event(read, [ui.dataset, control, *typed], filled, **QUIET)
+
+    def picked(dataset: str, task: str, source: str, prompt: str, template: str, words: Any, event: gr.EventData) -> list[Any]:
+        return list(guarded(lambda: filling.picked(studio, str(event.id), dataset, task, source, prompt, template, words), filling.PARTS)())
+
+    own.report.pick(picked, [ui.dataset, *typed], filled, **QUIET)
+    for side, file in own.own.items():
+        handler = guarded(lambda path, *given, side=side: filling.load_own(studio, path, side, *given), filling.PARTS)
+        file.upload(handler, [file, ui.dataset, *typed], filled, api_visibility="private").then(lambda: None, None, file, **QUIET)
+
+
+def _wire_datasets(studio: Studio, ui: SimpleNamespace) -> None:
+    own, sets, keeping, filled = ui.data, ui.sets, ui.keeping, data.outputs(ui.data)
+    sets.read.click(guarded(lambda written: datasets.paste(studio, written), filling.PARTS), sets.pasted, filled, api_visibility="private")
+
+    def choose(event: gr.EventData) -> Any:
+        return guarded(lambda: datasets.open_again(studio, str(event.id)), filling.PARTS)()
+
+    sets.cards.pick(choose, None, filled, **QUIET)
+    ui.dataset.change(lambda digest: [datasets.cards(studio), datasets.name_of(studio, digest)], ui.dataset, [sets.cards, keeping.name], **QUIET)
+    renames = guarded(lambda digest, name: datasets.rename(studio, digest, name), 2)
+    gr.on([keeping.rename.click, keeping.name.submit], renames, [ui.dataset, keeping.name], [own.error, sets.cards], **QUIET)
+    asks = guarded(lambda digest: ["", *datasets.ask_delete(studio, digest)], 3)
+    keeping.delete.click(asks, ui.dataset, [own.error, keeping.confirm, keeping.sure], **QUIET)
+    keeping.no.click(lambda: gr.Row(visible=False), None, keeping.confirm, **QUIET)
+    deletes = guarded(lambda digest: datasets.delete(studio, digest), 6)
+    keeping.yes.click(deletes, ui.dataset, [own.error, sets.cards, ui.dataset, own.details, own.go, keeping.confirm], **QUIET)
+
+
+def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.data
+    parts = [own.reading, own.reading_timer, own.reads, own.lengths, own.word_notes]
+    asks = guarded(lambda *given: reading.ask(studio, *given), reading.PARTS, 2)
+    given = [ui.dataset, ui.task, own.prompt, own.template, own.words, ui.train.model]
+    changes = [ui.dataset.change, own.prompt.change, own.template.change, own.words.input, ui.train.model.blur]
+    gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
+    polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)
+    own.reading_timer.tick(polls, own.reading, parts, **POLL)

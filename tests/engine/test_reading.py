@@ -1,0 +1,57 @@
+"""What the model reads, token by token."""
+
+import pytest
+import tiny
+
+from steering.engine.reading import reading
+from steering.errors import TemplateError
+from steering.spec import Example, TaskSpec
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return tiny.build("llama")
+
+
+def rows(*texts: str, target: str = "a") -> list[Example]:
+    return [Example(row=i + 2, values={"text": text}, target=target, key=str(i)) for i, text in enumerate(texts)]
+
+
+def task(**changes) -> TaskSpec:
+    return TaskSpec(**{"kind": "classification", "template": "{text}\nIt was", "label_words": {"a": "good", "b": "bad"}, "prompt": "Say."} | changes)
+
+
+def test_the_parts_are_the_tokens_that_training_uses(lm) -> None:
+    *_, last = reading(lm, task(), rows("the film was good", "the film was bad"))
+    first = last["rows"][0]
+    prompt = lm.header + lm.encode("Say.\n\n")
+    assert last["virtual_tokens"] == len(prompt) == len(first["prompt"])
+    assert "".join(first["input"]).replace("·", " ").replace("\\n", "\n") == "the film was good\nIt was"
+    assert "".join(first["answer"]) == "·good" and first["cut"] == 0
+    assert last["lengths"] == [len(lm.encode("the film was good\nIt was")), len(lm.encode("the film was bad\nIt was"))]
+
+
+def test_label_words_come_with_the_models_own_probability(lm) -> None:
+    first, *_, last = reading(lm, task(), rows("the film was good"))
+    assert [word["share"] for word in first["words"]] == [None, None] or first is last
+    assert all(0 < word["share"] < 1 for word in last["words"])
+    assert ["".join(word["tokens"]) for word in last["words"]] == ["·good", "·bad"]
+
+
+def test_words_that_begin_alike_and_long_words_are_noted(lm) -> None:
+    words = {"a": "good film", "b": "good the film was bad"}
+    *_, last = reading(lm, task(label_words=words), rows("the film"))
+    assert any("begin with the same token" in note for note in last["notes"])
+    assert any("'good the film was bad' take 3 tokens or more" in note for note in last["notes"])
+
+
+def test_rows_that_are_cut_are_counted_to_the_token(lm) -> None:
+    *_, last = reading(lm, task(), rows("film " * 4 * lm.shape.context, "the film"))
+    assert last["cut"] == 1 and last["rows"][0]["cut"] > 0 and last["rows"][1]["cut"] == 0
+    with pytest.raises(TemplateError, match="leave no room"):
+        list(reading(lm, task(prompt="film " * 4 * lm.shape.context), rows("the film")))
+
+
+def test_generation_grades_the_answer_and_its_end(lm) -> None:
+    *_, last = reading(lm, task(kind="generation", label_words={}, stop="newline"), rows("the film", target="good film"))
+    assert last["rows"][0]["answer"][-1] == "\\n" and last["words"] == [] and last["notes"] == []
