@@ -320,7 +320,10 @@ def test_options_of_the_method_reach_the_run(place: Path, tmp_path: Path) -> Non
     assert made["path"] and set(artifact.read(Path(made["path"])).tensors) == {"prefix_keys", "prefix_values", "prefix_layers"}
     assert good(*start, "--method", "p_tuning", "--option", "direct=off", "--option", "width=16")["state"] == "done"
     for option, text in (
-        ("depth=3", "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, fixed, layers,"),
+        (
+            "depth=3",
+            "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, fixed, layers,",
+        ),
         ("layers", "--option 'layers' is no setting of prefix_tuning."),
         ("width=many", "width is 'many', expected int. width: units of that network's hidden layer (default 128)."),
         ("width=1", "width is 1, expected 4 to 2048 units."),
