@@ -4,15 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from steering.artifact import peft, vllm
+from steering.artifact import peft_out, vllm
 from steering.artifact.file import SUFFIX, Artifact, encoded
+from steering.artifact.shelf import safe_name
 from steering.errors import SpecError, StorageError
 from steering.store import replace_file
 
 EXPORTS: dict[str, Callable[[Artifact], dict[str, bytes]]] = {
-    "peft": peft.files,
+    "peft": peft_out.files,
     "vllm": vllm.files,
-    "safetensors": lambda made: {made.card.name + SUFFIX: encoded(made)},
+    "safetensors": lambda made: {safe_name(made.card.name) + SUFFIX: encoded(made)},  # a file may call itself anything
 }
 
 

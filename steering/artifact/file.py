@@ -74,33 +74,6 @@ class Artifact:
         return seen.hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One line of the saved list; ``problem`` is set where the file cannot be used."""
-
-    name: str
-    path: Path
-    file_bytes: int
-    card: Card | None
-    problem: str = ""
-
-
-def safe_name(text: str) -> str:
-    """A file name made of ``text``: lower-case letters, digits, dots, dashes. Never empty, never a path."""
-    cleaned = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:80].rstrip("-._")
-    return cleaned or "prompt"
-
-
-def free_name(folders: list[Path], wanted: str) -> str:
-    """``wanted``, or the first of wanted-2, wanted-3, ... that no file in these folders has."""
-    base = safe_name(wanted)
-    number, name = 1, base
-    while any((folder / (name + SUFFIX)).exists() for folder in folders):
-        number += 1
-        name = f"{base[:74]}-{number}"
-    return name
-
-
 def encoded(artifact: Artifact) -> bytes:
     """The file's content; the same prompt gives the same bytes."""
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in artifact.tensors.items()}  # safetensors writes memory as it lies
@@ -137,7 +110,7 @@ def read(path: Path) -> Artifact:
         raise ArtifactError(f"{path.name} has {path.stat().st_size} bytes; a saved prompt has at most {MAX_BYTES}.", "It is some other file.")
     try:
         with safe_open(path, framework="numpy") as file:
-            card = _card(path, file.metadata())
+            card = card_of(path, file.metadata())
             names = set(file.keys())
             _check_names(path, names)
             _check_header(path, card, {name: file.get_slice(name) for name in names})
@@ -147,10 +120,26 @@ def read(path: Path) -> Artifact:
             f"{path.name} cannot be read as a safetensors file ({error}).", "It is damaged or some other file; download or export it again."
         ) from None
     _check_tensors(path, tensors)
+    require_header(card, path.name)
     return Artifact(card, tensors)
 
 
-def _card(path: Path, metadata: dict[str, str] | None) -> Card:
+def require_header(card: Card, name: str) -> None:
+    """Refuse a card whose fixed rows are more than it has.
+
+    Raises:
+        ArtifactError: with both numbers.
+    """
+    if not 0 <= card.header <= card.virtual_tokens:
+        raise ArtifactError(f"{name} has {card.header} fixed rows of {card.virtual_tokens} virtual tokens.", "The file is damaged.")
+
+
+def card_of(path: Path, metadata: dict[str, str] | None) -> Card:
+    """The card in a file's metadata.
+
+    Raises:
+        ArtifactError: none there, of another format, or damaged.
+    """
     text = (metadata or {}).get(KEY)
     if text is None:
         raise ArtifactError(
@@ -229,37 +218,3 @@ def require_fit(card: Card, *, model: str, fingerprint: str) -> None:
             f"{card.name!r} was trained on {card.model} (embedding fingerprint {card.fingerprint}); the loaded model is {model} ({fingerprint}).",
             f"Load {card.model}, or train a prompt for this model.",
         )
-
-
-def listing(folders: list[Path]) -> list[Listed]:
-    """All saved prompts in these folders, newest first; unreadable ones are listed with the reason."""
-    found = []
-    for folder in folders:
-        for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
-            try:
-                with safe_open(path, framework="numpy") as file:
-                    card, problem = _card(path, file.metadata()), ""
-            except ArtifactError as error:
-                card, problem = None, str(error)
-            except (SafetensorError, OSError) as error:
-                card, problem = None, f"{path.name} cannot be read: {error}"
-            size = path.stat().st_size if path.exists() else 0  # a link may lead nowhere
-            found.append(Listed(name=path.name.removesuffix(SUFFIX), path=path, file_bytes=size, card=card, problem=problem))
-    return sorted(found, key=lambda item: -(item.card.created if item.card else 0.0))
-
-
-def find(folders: list[Path], name: str) -> Path:
-    """The path of a saved prompt by name, first folder first. Names are looked up, never joined to a path unchecked.
-
-    Raises:
-        NotFoundError: no such name, with near ones named.
-    """
-    from difflib import get_close_matches
-
-    known = {item.name: item.path for folder in reversed(folders) for item in listing([folder])}
-    if name in known:
-        return known[name]
-    near = get_close_matches(name, known, n=1)
-    raise NotFoundError(
-        f"there is no saved prompt {name!r}.", f"Did you mean {near[0]!r}?" if near else f"Saved prompts: {', '.join(sorted(known)) or 'none yet'}."
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from steering.artifact.doors import EXPORTS
 from steering.cli.foreground import Foreground
-from steering.cli.verbs import words_of
+from steering.cli.settings import label_words
 from steering.errors import SpecError
 from steering.spec import TaskSpec
 from steering.studio import Studio, exchange
@@ -26,7 +26,7 @@ def import_(args: argparse.Namespace) -> dict[str, Any]:
         if given and args.path.is_file():
             raise SpecError(f"{given[0]} is for PEFT folders; {args.path.name} says itself what it is for.", "Leave it out.")
         return exchange.import_file(studio, args.path, args.name)
-    words = words_of(args.label_words) if args.label_words else {}
+    words = label_words(args.label_words) if args.label_words else {}
     template = args.template.replace("\\n", "\n") if args.template else "{text}\n"
     task = TaskSpec(kind="classification" if words else "generation", template=template, label_words=words, prompt=args.prompt)
     request = exchange.ask_import(studio, args.path, name=args.name, model=args.model, task=task)

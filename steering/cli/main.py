@@ -15,6 +15,8 @@ from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL
 
+CONTESTANTS = "none, prompt:TEXT, few-shot:K, saved:NAME, or (fitted on --train) lora, probe, manual+bias; repeat it"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
@@ -134,7 +136,7 @@ def _columns(parser: argparse.ArgumentParser) -> None:
 
 
 def _contestants(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help="none, prompt:TEXT, few-shot:K or saved:NAME; repeat it")
+    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help=CONTESTANTS)
     parser.add_argument("--model", default="")
     parser.add_argument("--template", default="")
     parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
@@ -151,6 +153,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation", type=Path, help="your own validation rows")
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method's own; repeat it")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)

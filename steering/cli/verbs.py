@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
+from steering.cli.settings import label_words, method_options
 from steering.data import prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
@@ -60,7 +61,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     task = _task(upload, args.prompt, args.template, args.label_words)
     given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
     recipe = check(Recipe(**{name: value for name, value in given.items() if value is not None}))
-    options = {} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens}
+    options = method_options(args.method, args.option) | ({} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens})
     spec = studio.plan(
         upload.digest, task, method_name=args.method, name=args.name or args.file.stem, model=args.model, method_options=options, recipe=recipe
     )
@@ -148,28 +149,16 @@ def generate(args: argparse.Namespace) -> dict[str, Any]:
         return engine.answer("generate", payload)
 
 
-def _task(upload: Upload, prompt: str | None, template: str, label_words: str) -> TaskSpec:
+def _task(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
     task = upload.task
     changes: dict[str, Any] = {}
     if prompt is not None:
         changes["prompt"] = prompt
     if template:
         changes["template"] = template.replace("\\n", "\n")
-    if label_words:
-        changes["label_words"] = {**task.label_words, **words_of(label_words)}
+    if words:
+        changes["label_words"] = {**task.label_words, **label_words(words)}
     return replace(task, **changes)
-
-
-def words_of(text: str) -> dict[str, str]:
-    """``raw=word,...`` as label words.
-
-    Raises:
-        SpecError: not of that form.
-    """
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if not all(sep and raw.strip() for raw, sep, _ in pairs):
-        raise SpecError(f"--label-words {text!r} is not a list of RAW=WORD.", "Write --label-words pos=positive,neg=negative.")
-    return {raw.strip(): word.strip() for raw, _, word in pairs}
 
 
 def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Upload | None) -> tuple[TaskSpec, str]:
@@ -188,7 +177,7 @@ def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Uploa
     if args.template:
         task = replace(task, template=args.template.replace("\\n", "\n"))
     if args.label_words:
-        task = replace(task, label_words={**task.label_words, **words_of(args.label_words)})
+        task = replace(task, label_words={**task.label_words, **label_words(args.label_words)})
     return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
 
 

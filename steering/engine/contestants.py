@@ -1,6 +1,7 @@
-"""From a contestant's name, as a person writes it, to something that answers: ``none``, ``prompt:TEXT``, ``few-shot:K``, ``saved:NAME``."""
+"""From a contestant's name, as a person writes it, to something that answers: ``none``, ``prompt:TEXT``, ``few-shot:K``, ``saved:NAME``, and
+``lora``, ``probe``, ``manual+bias``, which are fitted on the training rows first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +18,19 @@ if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
     from steering.lm.root import Root
 
+    Making = Generator[None, None, Contestant]
+    Form = Callable[[FrozenLM, str, "Context"], Making]
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What contestants are made from: the task, rows for demonstrations, and where saved prompts lie."""
+    """What contestants are made from: the task, rows for demonstrations and fits, where saved prompts lie, and rows that choose between fits
+    (none: fits hold some of the training rows back)."""
 
     task: TaskSpec
     train: Sequence[Example]
     folders: list[Path]
+    validation: Sequence[Example] = ()
 
 
 def parse(spec: str) -> tuple[str, str]:
@@ -34,8 +40,8 @@ def parse(spec: str) -> tuple[str, str]:
         SpecError: an unknown form, or a value missing.
     """
     form, _, value = spec.partition(":")
-    if form not in FORMS or (form != "none" and not value.strip()):
-        raise SpecError(f"contestant {spec!r} is not known.", "Use none, prompt:TEXT, few-shot:K or saved:NAME.")
+    if form not in FORMS or bool(value.strip()) == (form in BARE):
+        raise SpecError(f"contestant {spec!r} is not known.", "Use none, prompt:TEXT, few-shot:K, saved:NAME, lora, probe or manual+bias.")
     return form, value
 
 
@@ -45,14 +51,30 @@ def saved_card(spec: str, folders: list[Path]) -> artifact.Card | None:
     return artifact.read(artifact.find(folders, value)).card if form == "saved" else None
 
 
-def build(lm: "FrozenLM", spec: str, context: Context) -> "Contestant":
-    """The contestant that ``spec`` names.
+def enter(lm: "FrozenLM", spec: str, context: Context) -> "Making":
+    """The contestant that ``spec`` names, as a generator's value: those that are fitted take many slices.
 
     Raises:
-        SpecError: an unknown form; NotFoundError, ArtifactError: no such saved prompt, or one of another model; DataError: no training rows.
+        SpecError: an unknown form, or one that does not fit the task.
+        NotFoundError, ArtifactError: no such saved prompt, or one of another model; DataError: no training rows.
     """
     form, value = parse(spec)
-    return FORMS[form](lm, value, context)
+    return (yield from FORMS[form](lm, value, context))
+
+
+def build(lm: "FrozenLM", spec: str, context: Context) -> "Contestant":
+    """:func:`enter` at one go.
+
+    Raises:
+        As :func:`enter`.
+    """
+    making = enter(lm, spec, context)
+    while True:
+        try:
+            next(making)
+        except StopIteration as end:
+            made: Contestant = end.value
+            return made
 
 
 def learned(lm: "FrozenLM", method: str, root: "Root", identity: str) -> "Contestant":
@@ -115,9 +137,36 @@ def _contestant(lm: "FrozenLM", name: str, kind: str, spoken: str, root: "Root",
     return Contestant(name=name, kind=kind, spoken=spoken, root=root.detach(), fingerprint=fingerprint)
 
 
-FORMS: dict[str, Callable[["FrozenLM", str, Context], "Contestant"]] = {
-    "none": _none,
-    "prompt": _prompt,
-    "few-shot": _few_shot,
-    "saved": _saved,
+def _at_once(make: Callable[["FrozenLM", str, Context], "Contestant"]) -> "Form":
+    """A form that is ready in one slice."""
+
+    def form(lm: "FrozenLM", value: str, context: Context) -> "Making":
+        return make(lm, value, context)
+        yield  # a generator like the others
+
+    return form
+
+
+def _fitted(name: str) -> "Form":
+    """A form of references.py, which needs torch and is imported when it is needed."""
+
+    def form(lm: "FrozenLM", value: str, context: Context) -> "Making":
+        from steering.engine.references import FITTED
+
+        return (yield from FITTED[name](lm, context))
+
+    return form
+
+
+FORMS: dict[str, "Form"] = {
+    "none": _at_once(_none),
+    "prompt": _at_once(_prompt),
+    "few-shot": _at_once(_few_shot),
+    "saved": _at_once(_saved),
+    "lora": _fitted("lora"),
+    "probe": _fitted("probe"),
+    "manual+bias": _fitted("manual+bias"),
 }
+
+BARE = ("none", "lora", "probe", "manual+bias")
+"""Forms without a value."""

@@ -1,7 +1,7 @@
 """Judging: every contestant answers the same rows through the same scorer, label words and decoding. A generator, a slice at a time."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,22 +12,28 @@ from steering.lm.encode import Encoded, encode_examples, encode_labels
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
-from steering.lm.scoring import score_labels
+from steering.lm.scoring import Ids, Labels, score_labels
 from steering.spec import Example, TaskSpec
 
 ROWS_AT_ONCE = 32
 """Answers generated in one batch."""
 
 
+Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range, torch.Tensor]]]
+"""How label log-probabilities are made, as :func:`~steering.lm.scoring.score_labels` does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """Something that answers. ``spoken`` is how a sentence calls it; ``fingerprint`` says what produced its outputs."""
+    """Something that answers. ``spoken`` is how a sentence calls it; ``fingerprint`` says what produced its outputs; ``scorer``: the model's own
+    log-probabilities under the root, unless something fitted stands on top of them."""
 
     name: str
     kind: str
     spoken: str
     root: Root
     fingerprint: str
+    scorer: Scorer = score_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,7 @@ def _answer(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded)
 
 def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | tuple[object, tuple[str, ...]]]:
     parts, done = [], 0
-    for _, log_probs in score_labels(lm, contestant.root, data.inputs, encode_labels(lm, task)):
+    for _, log_probs in contestant.scorer(lm, contestant.root, data.inputs, encode_labels(lm, task)):
         parts.append(log_probs)
         done += log_probs.shape[0]
         yield Judging(contestant=contestant.name, done=done, rows=len(data.inputs))

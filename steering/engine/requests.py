@@ -1,7 +1,7 @@
 """What a person waits for: answers, views, comparisons. One handler a kind, each a generator of growing results, behind one table."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from steering import artifact
 from steering.engine import contestants
 from steering.engine.certainty import certainty
 from steering.engine.exchange import bring_in
-from steering.engine.judging import judge
+from steering.engine.judging import Contestant, judge
 from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -20,7 +20,6 @@ from steering.knobs import from_json
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
-from steering.lm.scoring import score_labels
 from steering.methods.forms import root_of
 from steering.spec import TaskSpec
 from steering.store import Store
@@ -38,9 +37,24 @@ class Office:
         """Task and training rows of a request."""
         task = from_json(TaskSpec, payload["task"])
         train = self.store.dataset(payload["train"]).examples if payload.get("train") else ()
-        return contestants.Context(task, [e for e in train if e.side == "train"], self.folders)
+        by_side = {side: [e for e in train if e.side == side] for side in ("train", "validation")}
+        return contestants.Context(task, by_side["train"], self.folders, by_side["validation"])
 
-    def contestant(self, spec: str, context: contestants.Context) -> Any:
+    def enter(self, specs: list[str], context: contestants.Context) -> Generator[dict[str, Any], None, list[Contestant]]:
+        """All contestants by their written forms; yields while something is fitted."""
+        entered = []
+        for spec in specs:
+            making = self.contestant(spec, context)
+            while True:
+                try:
+                    next(making)
+                    yield {}
+                except StopIteration as end:
+                    entered.append(end.value)
+                    break
+        return entered
+
+    def contestant(self, spec: str, context: contestants.Context) -> Generator[None, None, Contestant]:
         """A contestant by its written form; ``run:ID`` is what a run holds as its best so far."""
         if spec.startswith("run:"):
             run = spec.removeprefix("run:")
@@ -49,9 +63,9 @@ class Office:
                 spec = f"saved:{saved[-1].data['name']}"
             else:
                 return self._unfinished(run)
-        return contestants.build(self.lm, spec, context)
+        return (yield from contestants.enter(self.lm, spec, context))
 
-    def _unfinished(self, run: str) -> Any:
+    def _unfinished(self, run: str) -> Contestant:
         """The best vectors of a run that has not ended, from its last checkpoint; its step 0 is the manual prompt."""
         from steering.engine.desk import Desk
 
@@ -68,16 +82,16 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Outputs of all contestants for one text, side by side, streamed from one batch; for classification, label probabilities first."""
     lm, context = office.lm, office.context(payload)
     task = context.task
-    entered = [office.contestant(spec, context) for spec in payload["contestants"]]
+    entered = yield from office.enter(payload["contestants"], context)
     decoding = from_json(Decoding, {"max_new_tokens": task.max_new_tokens, "stop_newline": task.stop == "newline"} | payload.get("decoding", {}))
     ids = encode_text(lm, task, payload["values"], max(c.root.length for c in entered))
     start = time.perf_counter()
-    outputs = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
+    outputs: list[dict[str, Any]] = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
     if task.kind == "classification":
         labels = encode_labels(lm, task)
         for output, contestant in zip(outputs, entered, strict=True):
             began = time.perf_counter()
-            for _, log_probs in score_labels(lm, contestant.root, [ids], labels):
+            for _, log_probs in contestant.scorer(lm, contestant.root, [ids], labels):
                 shares = torch.softmax(log_probs[0], -1).tolist()
                 output["labels"] = dict(zip(task.label_words, shares, strict=True))
             output["seconds"] = round(time.perf_counter() - began, 3)
@@ -104,7 +118,7 @@ def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]
 def compare(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Judge contestants on all rows of a dataset."""
     context = office.context(payload)
-    entered = [office.contestant(spec, context) for spec in payload["contestants"]]
+    entered = yield from office.enter(payload["contestants"], context)
     rows = office.store.dataset(payload["rows"]).examples
     for item in judge(office.lm, context.task, entered, rows):
         yield comparison_json(item) if isinstance(item, Comparison) else {}

@@ -146,7 +146,7 @@ def _judge(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], trai
     if not by_side["test"]:
         return None
     _say_progress(desk, "judging", trainer)
-    context = contestants.Context(spec.task, by_side["train"], desk.folders)
+    context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"])
     specs = ["none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"]
     entered = [contestants.build(lm, name, context) for name in specs]
     entered.append(contestants.learned(lm, spec.method, root_of(lm, trainer.best), desk.run))

@@ -4,10 +4,8 @@ Nothing ever edits the weights, the body is always in eval mode, and no paramete
 """
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -19,19 +17,8 @@ from steering.errors import ModelError
 from steering.lm import padded
 from steering.lm.attention import KV, LAYOUT, Layout
 from steering.lm.forest import Branch, Tree, pack
+from steering.lm.identity import fingerprint, shape_of
 from steering.lm.root import Adapter, Root
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """The model's numbers in the field's letters: H hidden, L layers, K key/value heads, D head size, V vocabulary; ``context`` in tokens."""
-
-    H: int
-    L: int
-    K: int
-    D: int
-    V: int
-    context: int
 
 
 class FrozenLM:
@@ -49,7 +36,7 @@ class FrozenLM:
         self.layout = layout
         self._embedding = model.get_input_embeddings()
         self._adapter: Adapter | None = None
-        self.shape = _shape(model.config, self._embedding)
+        self.shape = shape_of(model.config, self._embedding)
         table = self.table()
         self.rms = float(table.float().pow(2).mean().sqrt())
         self.fingerprint = fingerprint(table)
@@ -240,22 +227,3 @@ class FrozenLM:
             seen.update(name.encode())
             seen.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return seen.hexdigest()
-
-
-def _shape(config: Any, embedding: Any) -> Shape:
-    text = config.get_text_config()
-    heads = text.num_attention_heads
-    size = getattr(text, "head_dim", None) or text.hidden_size // heads
-    kv_heads = getattr(text, "num_key_value_heads", None) or heads
-    context = getattr(text, "max_position_embeddings", None) or 2048
-    vocabulary, hidden = embedding.weight.shape
-    return Shape(H=hidden, L=text.num_hidden_layers, K=kv_heads, D=size, V=vocabulary, context=int(context))
-
-
-def fingerprint(table: Tensor) -> str:
-    """Sixteen hex digits over 1,024 evenly spaced rows of the embedding table, rounded to bf16 so that the loading precision does not matter."""
-    stride = max(1, math.ceil(table.shape[0] / 1024))
-    sample = table[::stride].to(torch.bfloat16).cpu().contiguous()
-    seen = hashlib.sha256(f"{tuple(table.shape)}".encode())
-    seen.update(sample.view(torch.uint8).numpy().tobytes())
-    return seen.hexdigest()[:16]

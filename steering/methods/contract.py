@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Learned vectors of this model to start from; the first ``header`` virtual tokens are the model's own."""
+    """Learned vectors of this model to start from; the first ``header`` virtual tokens never move."""
 
     vectors: "dict[str, Tensor]"
     header: int
@@ -38,7 +38,7 @@ class Steering(Protocol):
     """A contestant in the making.
 
     ``note`` says what a user should know of its start (empty: nothing); ``start_ids`` are the tokens it starts from (empty: it starts from no
-    tokens), and the first ``header`` virtual tokens are the model's own header.
+    tokens), and the first ``header`` of its positions never move: the model's own header, and text that was asked to stay.
     """
 
     note: str

@@ -22,11 +22,14 @@ class StartOptions:
     )
     start: str = knob("manual", "what the vectors start from; only your manual prompt makes step 0 your prompt", choices=STARTS)
     start_from: str = knob("", "name of the saved prompt to start from (with start: saved)")
+    fixed: str = knob("", "beginning of your prompt that is kept as it is, such as a chat header; what is learned stands behind it")
 
     def __post_init__(self) -> None:
         """Refuse a saved start without a name, and a name that would be ignored."""
         if self.start == "saved" and not self.start_from.strip():
             raise SpecError("start is 'saved' but start_from names no saved prompt.", "Set start_from to a name that `saved` lists.")
+        if self.start == "saved" and self.fixed:
+            raise SpecError(f"fixed is {self.fixed!r} but start is 'saved', which has its own beginning.", "Leave fixed empty.")
         if self.start != "saved" and self.start_from.strip():
             raise SpecError(f"start_from is {self.start_from!r} but start is {self.start!r}.", "Set start to 'saved', or leave start_from empty.")
 

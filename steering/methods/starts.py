@@ -1,7 +1,8 @@
 """Where learned vectors start: one function a start, behind one table. Each says in its note where step 0 is not the manual prompt any more.
 
-All of them give header rows (the model's own BOS, never trained) and then the virtual tokens. A number of virtual tokens that the start does
-not have is met by repeating text in front or by keeping its end: what is next to the input stays the manual prompt's own end.
+All of them give header rows that are never trained (the model's own BOS, then text that was asked to stay) and then the virtual tokens. A number
+of virtual tokens that the start does not have is met by repeating text in front or by keeping its end: what is next to the input stays the
+manual prompt's own end.
 """
 
 from collections.abc import Callable
@@ -38,21 +39,21 @@ def begin(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
     """The start that ``options`` ask for.
 
     Raises:
-        SpecError: label words without classification, or no saved prompts at hand.
+        SpecError: label words without classification, no saved prompts at hand, or a fixed text that the prompt does not begin with.
         ArtifactError, NotFoundError: the saved prompt does not exist, is another model's, or cannot be a start.
     """
     return STARTS[options.start](lm, setting, options)
 
 
 def _manual(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
-    ids, count = _prompt(lm, setting), options.virtual_tokens
+    ids, count = _prompt(lm, setting, options), options.virtual_tokens
     if not ids:
         note = "There is no manual prompt to start from: the vectors start from sampled vocabulary entries."
-        return _tokens(lm, _sampled(lm, count or UNPROMPTED, setting.seed), note)
+        return _tokens(lm, options, _sampled(lm, count or UNPROMPTED, setting.seed), note)
     if count is None or count == len(ids):
-        return _tokens(lm, ids, "")
+        return _tokens(lm, options, ids, "")
     note = f"The manual prompt has {len(ids)} tokens and {count} virtual tokens were asked for, so step 0 is only near it, not equal."
-    return _tokens(lm, fitted(ids, count), note)
+    return _tokens(lm, options, fitted(ids, count), note)
 
 
 def _labels(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
@@ -62,36 +63,40 @@ def _labels(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
     words = [lm.encode(answer_text(task.template, word)) for word in task.label_words.values()]
     ids = tuple(token for word in words for token in word)
     rest = (options.virtual_tokens or len(ids)) - len(ids)
-    prompt = _prompt(lm, setting)
+    prompt = _prompt(lm, setting, options)
     if rest > 0:
         ids += fitted(prompt, rest) if prompt else _sampled(lm, rest, setting.seed)
     note = f"The vectors start from the label words ({', '.join(task.label_words.values())})"
     note += " followed by your prompt's end" if rest > 0 and prompt else ""
-    return _tokens(lm, ids[: options.virtual_tokens], note + ", so step 0 is not your prompt.")
+    return _tokens(lm, options, ids[: options.virtual_tokens], note + ", so step 0 is not your prompt.")
 
 
 def _vocabulary(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
-    count = options.virtual_tokens or len(_prompt(lm, setting)) or UNPROMPTED
+    count = options.virtual_tokens or len(_prompt(lm, setting, options)) or UNPROMPTED
     note = "The vectors start from sampled vocabulary entries, so step 0 is not your prompt."
-    return _tokens(lm, _sampled(lm, count, setting.seed), note)
+    return _tokens(lm, options, _sampled(lm, count, setting.seed), note)
 
 
 def _random(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
     """Normal draws with the embedding table's own mean and spread in every dimension: N(0, 1) would be several times too long for most models."""
-    count = options.virtual_tokens or len(_prompt(lm, setting)) or UNPROMPTED
+    count = options.virtual_tokens or len(_prompt(lm, setting, options)) or UNPROMPTED
     table = lm.table().float()
     draws = torch.randn(count, lm.shape.H, generator=torch.Generator().manual_seed(setting.seed)).to(lm.device)
-    rows = torch.cat([lm.embed(lm.header), table.mean(0) + table.std(0) * draws])
-    return Start(Root(embeds=rows), (), len(lm.header), "The vectors start from random draws, so step 0 is not your prompt.")
+    front = _front(lm, options)
+    rows = torch.cat([lm.embed(front), table.mean(0) + table.std(0) * draws])
+    return Start(Root(embeds=rows), (), len(front), "The vectors start from random draws, so step 0 is not your prompt.")
 
 
 def _zero(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
     """Keys and values of zero. Not the same as no prefix: a zero key still takes exp(0) of the attention and gives nothing back for it."""
-    count = options.virtual_tokens or len(_prompt(lm, setting)) or UNPROMPTED
-    shape, header = lm.shape, len(lm.header)
-    empty = torch.zeros(shape.K, count, shape.D, device=lm.device)
-    kv = tuple((torch.cat([k, empty], dim=1), torch.cat([v, empty], dim=1)) for k, v in lm.header_kv)
-    return Start(Root(kv=kv), (), header, "Keys and values start from zero, so step 0 is not your prompt, and not the same as no prompt either.")
+    count = options.virtual_tokens or len(_prompt(lm, setting, options)) or UNPROMPTED
+    front = _front(lm, options)
+    empty = torch.zeros(lm.shape.K, count, lm.shape.D, device=lm.device)
+    with torch.no_grad():
+        before = lm.to_kv(Root(embeds=lm.embed(front))).kv if len(front) > len(lm.header) else lm.header_kv
+    assert before is not None
+    kv = tuple((torch.cat([k.float(), empty], dim=1), torch.cat([v.float(), empty], dim=1)) for k, v in before)
+    return Start(Root(kv=kv), (), len(front), "Keys and values start from zero, so step 0 is not your prompt, and not the same as no prompt either.")
 
 
 def _saved(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
@@ -114,7 +119,7 @@ def _saved(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
         )
     assert count is not None
     head, body = root.embeds[: found.header], root.embeds[found.header :]
-    filler = _prompt(lm, setting) or _sampled(lm, max(1, count - have), setting.seed)
+    filler = _prompt(lm, setting, options) or _sampled(lm, max(1, count - have), setting.seed)
     rows = torch.cat([lm.embed(fitted(filler, count - have)), body]) if count > have else body[have - count :]
     note += f" It has {have} virtual tokens and {count} were asked for, so step 0 is only near it."
     return Start(Root(embeds=torch.cat([head, rows])).detach(), (), found.header, note)
@@ -149,13 +154,24 @@ def fitted(ids: tuple[int, ...], count: int) -> tuple[int, ...]:
     return (ids * -(-count // len(ids)))[-count:]
 
 
-def _tokens(lm: FrozenLM, ids: tuple[int, ...], note: str) -> Start:
-    whole = lm.header + ids
-    return Start(Root(embeds=lm.embed(whole)), whole, len(lm.header), note)
+def _tokens(lm: FrozenLM, options: StartOptions, ids: tuple[int, ...], note: str) -> Start:
+    front = _front(lm, options)
+    return Start(Root(embeds=lm.embed(front + ids)), front + ids, len(front), note)
 
 
-def _prompt(lm: FrozenLM, setting: Setting) -> tuple[int, ...]:
-    return lm.encode(prompt_text(setting.task.prompt))
+def _prompt(lm: FrozenLM, setting: Setting, options: StartOptions) -> tuple[int, ...]:
+    """The manual prompt's tokens behind its fixed beginning."""
+    ids, fixed = lm.encode(prompt_text(setting.task.prompt)), lm.encode(options.fixed)
+    if ids[: len(fixed)] != fixed:
+        raise SpecError(
+            f"fixed is {options.fixed!r}, but your prompt does not begin with its tokens.", "Copy the beginning of the prompt, up to a line's end."
+        )
+    return ids[len(fixed) :]
+
+
+def _front(lm: FrozenLM, options: StartOptions) -> tuple[int, ...]:
+    """What stands before the virtual tokens and never moves."""
+    return lm.header + lm.encode(options.fixed)
 
 
 def _sampled(lm: FrozenLM, count: int, seed: int) -> tuple[int, ...]:

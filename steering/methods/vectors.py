@@ -156,7 +156,7 @@ def prefix(
         parts[name] = Part(start=start, scale=_rms(start), rate=rate)
     if len(layers) == lm.shape.L:
         return Vectors(lm, parts, begin, through=through)
-    marks = torch.zeros(lm.shape.L, device=lm.device)
+    marks = torch.zeros(lm.shape.L)  # on the CPU: every forward asks for them, and nothing should wait for the device
     marks[list(layers)] = 1.0
     note = f"The prefix is in {len(layers)} of {lm.shape.L} layers, so step 0 is not your whole prompt."
     return Vectors(lm, parts, begin, note=note, fixed={LAYERS: marks}, through=through)

@@ -266,6 +266,12 @@ def test_attack_layers_that_do_not_fit_the_keys(tmp_path: Path, marks: list[floa
     assert "prefix_layers does not name as many layers as there are keys (2)" in text
 
 
+@pytest.mark.parametrize("header", [-1, 4])
+def test_attack_more_fixed_rows_than_there_are(tmp_path: Path, header: int) -> None:
+    text = refusal(tmp_path, save(SOFT, metadata={KEY: json.dumps(plain(header=header))}))
+    assert text == f"bad.safetensors has {header} fixed rows of 3 virtual tokens. The file is damaged."
+
+
 def test_attack_a_file_far_too_large(tmp_path: Path) -> None:
     with (tmp_path / "huge.safetensors").open("wb") as file:
         file.truncate(MAX_BYTES + 1)

@@ -386,6 +386,14 @@ def test_attack_a_name_that_is_a_path(tmp_path: Path, folder: Path, model: Any) 
     assert Path(result["path"]).parent == tmp_path / "home" and result["artifact"] == "evil-name"
 
 
+def test_attack_a_card_that_names_a_path_or_too_many_fixed_rows(tmp_path: Path, folder: Path, model: Any) -> None:
+    (path,) = doors.export(Artifact(card(model, name="../../evil"), soft(model).tensors), "safetensors", tmp_path / "out")
+    assert path == tmp_path / "out" / "evil.safetensors"
+    (folder / peft.OURS).write_text(json.dumps({"card": to_json(card(model, header=9))}))
+    with pytest.raises(ArtifactError, match=r"studio\.json has 9 fixed rows of 4 virtual tokens\. The file is damaged\."):
+        brought_in(model, folder, tmp_path / "home")
+
+
 def test_attack_numbers_too_large_for_this_model(tmp_path: Path, model: Any) -> None:
     huge = {name: np.full_like(tensor, 3e38) for name, tensor in prefix(model).tensors.items()}
     doors.export(Artifact(card(model), huge), "peft", tmp_path / "adapter")

@@ -314,6 +314,37 @@ def test_compare_judges_every_kind_of_contestant(trained: dict[str, Any], place:
     assert len(result["pairs"]) == 6 and all(p.keys() >= PAIR_KEYS and p["verdict"] in VERDICTS for p in result["pairs"])
 
 
+def test_options_of_the_method_reach_the_run(place: Path, tmp_path: Path) -> None:
+    start = ("train", place / "films.csv", "--model", place / "model", "--steps", "1", "--batch-size", "4", "--home", tmp_path / "home")
+    made = good(*start, "--method", "prefix_tuning", "--option", "layers=last 2", "--option", "key-rate=0.5", "--option", "start=labels")
+    assert made["path"] and set(artifact.read(Path(made["path"])).tensors) == {"prefix_keys", "prefix_values", "prefix_layers"}
+    assert good(*start, "--method", "p_tuning", "--option", "direct=off", "--option", "width=16")["state"] == "done"
+    for option, text in (
+        (
+            "depth=3",
+            "--option 'depth=3' is no setting of prefix_tuning. Write NAME=VALUE with one of: virtual_tokens, start, start_from, fixed, layers,",
+        ),
+        ("layers", "--option 'layers' is no setting of prefix_tuning."),
+        ("width=many", "width is 'many', expected int. width: units of that network's hidden layer (default 128)."),
+        ("width=1", "width is 1, expected 4 to 2048 units."),
+        ("start=nowhere", "start is 'nowhere', expected one of manual, labels, vocabulary, saved, zero."),
+        ("layers=last 9", "layers is 'last 9', but this model's layers are 1 to 3. Leave out 9."),
+    ):
+        assert refused(*start, "--method", "prefix_tuning", "--option", option)[1].startswith(text)
+
+
+def test_compare_fits_references_on_training_rows(place: Path, tmp_path: Path) -> None:
+    words = ("--contestant", "none", "--contestant", "probe", "--contestant", "manual+bias", "--model", place / "model", "--home", tmp_path / "home")
+    result = good("compare", place / "films.csv", "--train", place / "films.csv", *words)
+    assert [(c["name"], c["kind"]) for c in result["contestants"]] == [
+        ("none", "none"),
+        ("probe", "linear_probe"),
+        ("manual+bias", "manual_bias"),
+    ]
+    kind, text = refused("compare", place / "films.csv", *words)
+    assert kind == "DataError" and text == "probe needs training rows to be fitted on, and there are 0. Give training rows (--train FILE)."
+
+
 def test_generate_puts_outputs_side_by_side(trained: dict[str, Any], place: Path) -> None:
     result = good("generate", "--contestant", "none", "--contestant", "saved:my-films", "--input", "the film was good", "--home", place / "home")
     assert [o["name"] for o in result["outputs"]] == ["none", "saved:my-films"]
@@ -411,7 +442,7 @@ def test_words_that_are_no_text_are_refused_or_taken_but_never_a_crash(place: Pa
         ("saved:../home/saved_prompts/my-films", "NotFoundError", "there is no saved prompt '../home/saved_prompts/my-films'."),
         ("few-shot:many", "SpecError", "few-shot:many is not a number of demonstrations. Write few-shot:4, for example."),
         ("few-shot:0", "SpecError", "demonstrations is 0, expected 1 to "),
-        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K or saved:NAME."),
+        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K, saved:NAME, lora, probe or manual+bias."),
         ("magic:1", "SpecError", "contestant 'magic:1' is not known."),
         ("prompt:", "SpecError", "contestant 'prompt:' is not known."),
     ],

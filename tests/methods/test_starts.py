@@ -168,6 +168,27 @@ def test_the_models_own_header_never_moves(with_bos, name):
         assert not torch.equal(tensor.narrow(-2, 1, 5), before[key].narrow(-2, 1, 5))
 
 
+@pytest.mark.parametrize("name", STARTABLE)
+def test_a_fixed_beginning_stays_and_step_zero_is_still_the_prompt(with_bos, name):
+    lm = with_bos
+    task = replace(TASK, prompt="<|end|>system\nIs the film good or bad?")
+    kept = lm.header + lm.encode("<|end|>system\n")
+    steering = _build(lm, name, task, fixed="<|end|>system\n")
+    assert steering.header == len(kept) and steering.start_ids[: len(kept)] == kept and steering.note == ""
+    manual = _logits(lm, lm.text_root(prompt_text(task.prompt)))
+    torch.testing.assert_close(_logits(lm, steering.root()), manual, atol=1e-5, rtol=1e-5)
+    (knob,) = [item for item in describe(METHODS[name].Options) if item.name == "start"]
+    for start in set(knob.choices) - {"saved"}:
+        made = _build(lm, name, task, fixed="<|end|>system\n", start=start, virtual_tokens=5)
+        assert (made.header, made.root().length) == (len(kept), len(kept) + 5)
+        for key, tensor in made.vectors().items():
+            assert torch.allclose(tensor.narrow(-2, 0, len(kept)), steering.vectors()[key].narrow(-2, 0, len(kept)), atol=1e-6)
+    with pytest.raises(SpecError, match=r"fixed is 'You', but your prompt does not begin with its tokens\. Copy the beginning of the prompt"):
+        _build(lm, name, task, fixed="You")
+    with pytest.raises(SpecError, match=r"fixed is 'a' but start is 'saved', which has its own beginning\. Leave fixed empty"):
+        options(name, {"fixed": "a", "start": "saved", "start_from": "mine"})
+
+
 # Depth.
 
 
