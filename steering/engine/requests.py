@@ -138,8 +138,8 @@ def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def certain(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Which rows a contestant is least certain of."""
     context = office.context(payload)
-    root = office.contestant(payload["contestant"], context).root
-    yield from certainty(office.lm, root, context.task, [(int(line), str(text)) for line, text in payload["rows"]])
+    (contestant,) = yield from office.enter([payload["contestant"]], context)
+    yield from certainty(office.lm, contestant.root, context.task, [(int(line), str(text)) for line, text in payload["rows"]])
 
 
 HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {

@@ -21,7 +21,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui = SimpleNamespace(tiles={})
     # Outside every column: showing a column again would show the hidden values in it too (seen in Gradio 6.31).
     ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
-    ui.sheet, ui.certainty = widgets.hidden("data-sheet"), widgets.hidden("data-certainty")
+    ui.labelled, ui.certainty = widgets.hidden("data-labelled"), widgets.hidden("data-certainty")
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
         for sample in studio.data.samples():

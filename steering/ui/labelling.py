@@ -41,7 +41,7 @@ def draw() -> SimpleNamespace:
 
 def outputs(ui: SimpleNamespace, station: SimpleNamespace) -> list[Any]:
     """See :data:`PARTS`."""
-    return [station.error, station.sheet, ui.row, station.certainty, ui.panel, ui.finish, ui.column]
+    return [station.error, station.labelled, ui.row, station.certainty, ui.panel, ui.finish, ui.column]
 
 
 def begin(studio: Studio, path: str | None, names: str) -> list[Any]:

@@ -87,7 +87,7 @@ def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
 def _wire_labelling(studio: Studio, ui: SimpleNamespace) -> None:
     own, label = ui.data, ui.data.label
     parts = labelling.outputs(label, own)
-    given = [own.sheet, label.column, label.names, label.prompt, own.certainty]
+    given = [own.labelled, label.column, label.names, label.prompt, own.certainty]
     begins = guarded(lambda path, names: labelling.begin(studio, path, names), labelling.PARTS)
     label.file.upload(begins, [label.file, label.names], parts, api_visibility="private").then(lambda: None, None, label.file, **QUIET)
 
@@ -99,5 +99,5 @@ def _wire_labelling(studio: Studio, ui: SimpleNamespace) -> None:
     again = guarded(lambda sheet, *rest: labelling.act(studio, "", sheet, *rest) if sheet else [gr.skip()] * labelling.PARTS, labelling.PARTS)
     gr.on([label.names.change, label.column.input, label.prompt.blur], again, given, parts, trigger_mode="always_last", **QUIET)
     finishes = guarded(lambda sheet, column: labelling.finish(studio, sheet, column), filling.PARTS)
-    label.finish.click(finishes, [own.sheet, label.column], data.outputs(own), **QUIET)
-    label.forget.click(guarded(lambda sheet: labelling.forget(studio, sheet), labelling.PARTS), own.sheet, parts, **QUIET)
+    label.finish.click(finishes, [own.labelled, label.column], data.outputs(own), **QUIET)
+    label.forget.click(guarded(lambda sheet: labelling.forget(studio, sheet), labelling.PARTS), own.labelled, parts, **QUIET)
