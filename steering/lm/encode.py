@@ -49,8 +49,10 @@ def encode_labels(lm: FrozenLM, task: TaskSpec) -> Labels:
     """Label words as ids, in the order of ``task.label_words``.
 
     Raises:
-        TemplateError: two labels have the same tokens, or one has none.
+        TemplateError: two labels have the same tokens, one has none, or there are no labels.
     """
+    if not task.label_words:
+        raise TemplateError("there are no label words.", "Give every label a word.")
     words = tuple(lm.encode(answer_text(task.template, word)) for word in task.label_words.values())
     for raw, word in zip(task.label_words, words, strict=True):
         if not word:
@@ -96,6 +98,8 @@ def encode_text(lm: FrozenLM, task: TaskSpec, values: dict[str, str], root_lengt
 
 def _fit(lm: FrozenLM, template: str, values: dict[str, str], room: int) -> tuple[Ids, bool]:
     ids = lm.encode(render(template, values))
+    if not ids:
+        raise TemplateError("the template and the row are empty together.", "Write {column} and some words into the template.")
     if len(ids) <= room:
         return ids, False
     longest = max(values, key=lambda name: len(values[name]))

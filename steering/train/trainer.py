@@ -104,6 +104,7 @@ class Trainer:
         total = torch.zeros((), device=self.lm.device)
         for part in self._micro_batches(rows):
             loss = self._loss(part).sum() / len(rows)
+            yield Tick()  # a person who waits for an answer waits for half a step at most
             loss.backward()
             total += loss.detach()
             yield Tick()

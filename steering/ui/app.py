@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from steering.errors import InputError, SpecError, SteeringError
+from steering.ui.imports import without_stubs
 
 TRIES = 100
 MAX_UPLOAD = "20mb"
@@ -104,6 +105,8 @@ def serve(args: argparse.Namespace) -> None:
     port = free_port(host, args.port or 7860)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.pop("GRADIO_VIBE_MODE", None)
+    with without_stubs():
+        import gradio  # noqa: F401
     from steering.engine.child import ChildEngine
     from steering.studio import Studio
     from steering.ui.build import build

@@ -45,7 +45,8 @@ def _draw(studio: Studio) -> SimpleNamespace:
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
     ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
-    ui.timer = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 1.5)
+    # A page that polls more often takes time from the training on a small machine; answers have a quick timer while somebody waits.
+    ui.timer, ui.quick = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 2.5), gr.Timer(0.3, active=False)
     draws: dict[str, Callable[[], SimpleNamespace]] = {
         "data": lambda: data.draw(studio),
         "train": train.draw,
@@ -146,9 +147,12 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
 
 def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], list[Any]]:
     """The timer fills three marks; what follows from each is drawn by its change. Returns handler, inputs and outputs of the run's part."""
-    marks = [ui.pulse_run, ui.pulse_answers, ui.pulse_view]
-    pulses = guarded(lambda *given: live.pulse(studio, *given), len(marks))
-    ui.timer.tick(pulses, [ui.run, ui.seen, ui.station, ui.play, ui.use, ui.look], marks, **POLL)
+    pulses = guarded(lambda *given: live.pulse(studio, *given), 1)
+    ui.timer.tick(pulses, [ui.run, ui.seen, ui.station], ui.pulse_run, **POLL)
+    asked = [ui.play, ui.use, ui.look]
+    gr.on([value.change for value in asked], lambda *given: gr.Timer(active=any(given)), asked, ui.quick, **POLL)
+    waits = guarded(lambda *given: live.waiting(studio, *given), 2)
+    ui.quick.tick(waits, asked, [ui.pulse_answers, ui.pulse_view], **POLL)
     parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
     drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *parts, ui.judged, ui.tabs, ui.station]
     draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 4)

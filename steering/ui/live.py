@@ -61,15 +61,16 @@ def _place(studio: Studio, run: Run) -> int:
     return [waiting.id for waiting in studio.store.runs(("queued",))].index(run.id) + 1 if find(studio, run.id) else 0
 
 
-def pulse(studio: Studio, run_id: str, written: str, station: str, play: str, use: str, look: str) -> list[Any]:
-    """Marks of what has changed: run, answers, view; skipped where nothing did. The timer fills only these three, because every component that an
-    event names costs the browser something even when it is skipped; each mark's change then draws its own part of the page."""
+def pulse(studio: Studio, run_id: str, written: str, station: str) -> Any:
+    """A mark of what has changed with the run, skipped where nothing did. The timer fills only this, because every component that an event names
+    costs the browser something even when it is skipped; the mark's change then draws the run's part of the page."""
     after = now(studio, find(studio, run_id), station)
-    return [
-        gr.skip() if Seen.of(written) == after else after.written(),
-        _mark(studio, play, use) if play or use else gr.skip(),
-        _mark(studio, look) if look else gr.skip(),
-    ]
+    return gr.skip() if Seen.of(written) == after else after.written()
+
+
+def waiting(studio: Studio, play: str, use: str, look: str) -> list[Any]:
+    """Marks of the answers and the view that somebody waits for, from a quick timer that runs only meanwhile."""
+    return [_mark(studio, play, use) if play or use else gr.skip(), _mark(studio, look) if look else gr.skip()]
 
 
 def _mark(studio: Studio, *requests: str) -> str:

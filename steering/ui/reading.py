@@ -25,6 +25,8 @@ def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, wor
         if not examples:
             return ["", gr.Timer(active=False), text.empty("There is no usable row to show."), "", ""]
         plain = report.reading_of(examples[0].values, examples[0].target, task)
+        if task.kind == "classification" and examples[0].target not in task.label_words:
+            return ["", gr.Timer(active=False), plain, gr.skip(), gr.skip()]  # the words of another dataset, which are just being replaced
         return [studio.ask_reading(dataset, task, model), gr.Timer(active=True), plain, gr.skip(), gr.skip()]
     except SteeringError as error:
         return ["", gr.Timer(active=False), text.problem(error), "", ""]

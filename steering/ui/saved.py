@@ -147,7 +147,7 @@ def use(studio: Studio, name: str, typed: str) -> list[str]:
     task = item.card.task
     own = [f"prompt:{task.prompt}"] if task.prompt.strip() else []
     many = ["none", *own, f"saved:{item.name}"]
-    return [studio.ask(many, task, verdict.values_of(task, typed), model=item.card.model), text.empty("Asking...")]
+    return verdict.first_answers(studio, studio.ask(many, task, verdict.values_of(task, typed), model=item.card.model))
 
 
 def ask_delete(name: str) -> list[Any]:

@@ -1,5 +1,6 @@
 """Station 3, Verdict: one sentence, the evidence under it, and a playground."""
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from steering.ui import plots, text, widgets
 SPOKEN = {"none": "No prompt", "manual": "Your prompt", "learned": "Learned prompt"}
 FILTERS = ("all", "fixed", "broken", "both right", "both wrong")
 MOST_ROWS = 500
+PATIENCE_S = 3.0
 
 
 def draw() -> SimpleNamespace:
@@ -177,13 +179,22 @@ def values_of(task: TaskSpec, typed: str) -> dict[str, str]:
 
 
 def ask(studio: Studio, run: str, typed: str) -> list[str]:
-    """Enqueue the playground's question: request id, first words in the answers' place."""
+    """Enqueue the playground's question: request id, first answers."""
     if not run:
         raise NotFoundError("there is no run to ask.", "Train one first, or use a saved prompt on station 5.")
     spec = studio.run(run).run.spec
     own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
     many = ["none", *own, f"few-shot:{spec.few_shot}", f"run:{run}"]
-    return [studio.ask(many, spec.task, values_of(spec.task, typed), model=spec.model, train=spec.dataset), text.empty("Asking...")]
+    return first_answers(studio, studio.ask(many, spec.task, values_of(spec.task, typed), model=spec.model, train=spec.dataset))
+
+
+def first_answers(studio: Studio, request: str) -> list[str]:
+    """The request's id while it is not over, and its first answers: waited for here for a moment, which is quicker than the page's next look."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and studio.store.request(request).result is None and studio.store.engine().get("state") == "ready":
+        time.sleep(0.02)
+    shown, over = answers(studio, request)
+    return ["" if over else request, shown]
 
 
 def answers(studio: Studio, request: str) -> tuple[str, bool]:

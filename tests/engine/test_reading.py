@@ -55,3 +55,10 @@ def test_rows_that_are_cut_are_counted_to_the_token(lm) -> None:
 def test_generation_grades_the_answer_and_its_end(lm) -> None:
     *_, last = reading(lm, task(kind="generation", label_words={}, stop="newline"), rows("the film", target="good film"))
     assert last["rows"][0]["answer"][-1] == "\\n" and last["words"] == [] and last["notes"] == []
+
+
+def test_a_task_without_label_words_or_text_is_a_sentence(lm) -> None:
+    with pytest.raises(TemplateError, match=r"there are no label words\. Give every label a word\."):
+        list(reading(lm, task(label_words={}), rows("the film")))
+    with pytest.raises(TemplateError, match=r"the template and the row are empty together\. Write \{column\}"):
+        list(reading(lm, task(template=""), rows("the film")))

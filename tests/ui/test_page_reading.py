@@ -27,7 +27,7 @@ RESULT = {
 
 def ask(written, **changes):
     upload = written.upload()
-    given = {"prompt": "Say.", "template": "{text}\nLabel:", "words": [["a", "yes"], ["b", "no"]], "model": ""} | changes
+    given = {"prompt": "Say.", "template": "{text}\nLabel:", "words": [["yes", "ja"], ["no", "nein"]], "model": ""} | changes
     base = json.dumps(to_json(upload.task))
     return reading.ask(written.studio, upload.digest, base, given["prompt"], given["template"], given["words"], given["model"])
 

@@ -188,21 +188,21 @@ def test_nothing_new_draws_nothing(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     assert all(map(skipped, tick(written, run, seen)))
-    assert all(map(skipped, live.pulse(written.studio, run, seen, "train", "", "", "")))
+    assert skipped(live.pulse(written.studio, run, seen, "train")) and all(map(skipped, live.waiting(written.studio, "", "", "")))
 
 
 def test_the_pulse_marks_only_what_changed(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     request, _ = verdict.ask(written.studio, run, "hello")
-    marks = live.pulse(written.studio, run, seen, "train", request, "", "")
-    assert skipped(marks[0]) and skipped(marks[2])
-    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] == marks[1]
+    marks = live.waiting(written.studio, request, "", "")
+    assert not skipped(marks[0]) and skipped(marks[1]) and live.waiting(written.studio, request, "", "")[0] == marks[0]
     written.studio.store.update_request(request, state="running", result={"outputs": []})
-    assert live.pulse(written.studio, run, seen, "train", request, "", "")[1] != marks[1]
-    assert live.pulse(written.studio, run, seen, "train", "gone", "", "gone")[1:] != marks[1:]
+    assert live.waiting(written.studio, request, "", "")[0] != marks[0]
+    assert live.waiting(written.studio, "gone", "", "gone") != marks
+    assert skipped(live.pulse(written.studio, run, seen, "train"))
     written.studio.store.update_run(run, step=3)
-    assert not skipped(live.pulse(written.studio, run, seen, "train", "", "", "")[0])
+    assert not skipped(live.pulse(written.studio, run, seen, "train"))
 
 
 def test_an_odd_memory_counts_as_nothing_seen(written) -> None:
