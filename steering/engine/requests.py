@@ -17,6 +17,7 @@ from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json
+from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
@@ -135,6 +136,12 @@ def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
 
 
+def chat(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The model's chat format as text before and after a message."""
+    before, after = chat_parts(office.lm)
+    yield {"before": before, "after": after}
+
+
 def certain(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Which rows a contestant is least certain of."""
     context = office.context(payload)
@@ -149,5 +156,6 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "describe": describe,
     "read": read,
     "certainty": certain,
+    "chat": chat,
     "import": bring_in,
 }

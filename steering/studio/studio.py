@@ -153,6 +153,10 @@ class Studio:
         """Enqueue "what does the model read of this?"; returns the request's id."""
         return self.store.add_request("read", {"dataset": dataset, "task": to_json(task), "model": model.strip()})
 
+    def ask_chat(self, model: str = "") -> str:
+        """Enqueue "what does the model's chat format put around a message?"; returns the request's id."""
+        return self.store.add_request("chat", {"model": model.strip()})
+
     def ask_view(self, name: str, view: str) -> str:
         """Enqueue one inspection view of a saved prompt; returns the request's id.
 

@@ -54,6 +54,7 @@ def _details(ui: SimpleNamespace) -> None:
             ui.template = gr.Textbox(
                 label="Template", info="How a row is put before the model. {column} is replaced by the row's text.", lines=2, elem_id="data-template"
             )
+            ui.chat = gr.Button("Put into the model's chat format, or take out of it", size="sm", elem_id="data-chat")
         with gr.Column(min_width=300):
             ui.reads = gr.HTML("", elem_id="data-reads")
             ui.lengths = widgets.chart("data-lengths", "Tokens of each row")

@@ -58,15 +58,15 @@ def _card(one: Any) -> str:
     return f'<section class="card">{title}{facts}<p class="quiet">{text.safe(one.digest)}</p>{text.pick("Open", one.digest, one.name)}</section>'
 
 
-def paste(studio: Studio, written: str) -> list[Any]:
+def paste(studio: Studio, written: str | None) -> list[Any]:
     """Pasted rows, as if they had been a file.
 
     Raises:
         DataError: nothing was pasted, or it cannot be read as labelled data.
     """
-    if not written.strip():
+    if not (written or "").strip():
         raise DataError("nothing was pasted.", "Copy the rows with their header out of your table, and paste them into the box.")
-    return filling.show(studio.data.upload(PASTED, written.encode("utf-8", "replace")), "")
+    return filling.show(studio.data.upload(PASTED, str(written).encode("utf-8", "replace")), "")
 
 
 def open_again(studio: Studio, digest: str) -> list[Any]:
@@ -79,11 +79,11 @@ def name_of(studio: Studio, digest: str) -> str:
     return studio.store.dataset(digest).name if digest else ""
 
 
-def rename(studio: Studio, digest: str, name: str) -> list[Any]:
+def rename(studio: Studio, digest: str, name: str | None) -> list[Any]:
     """Another name: error line and cards."""
     _require(digest)
-    studio.data.rename(digest, name)
-    return [text.notice(f"The dataset is now called {name.strip()}.", level="note"), cards(studio)]
+    studio.data.rename(digest, name or "")
+    return [text.notice(f"The dataset is now called {str(name).strip()}.", level="note"), cards(studio)]
 
 
 def ask_delete(studio: Studio, digest: str) -> list[Any]:

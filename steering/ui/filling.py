@@ -53,7 +53,20 @@ def load_file(studio: Studio, path: str | None) -> list[Any]:
     """Read an uploaded file; its bytes are kept in the store at once, and the drop area is free for another."""
     if not path:
         return [gr.skip()] * PARTS
-    return show(studio.data.upload(Path(path).name, content_of(path)), "")
+    name, content = Path(path).name, content_of(path)
+    try:
+        return show(studio.data.upload(name, content), "")
+    except DataError as error:
+        raise _with_way_out(studio, name, content, error) from None
+
+
+def _with_way_out(studio: Studio, name: str, content: bytes, error: DataError) -> DataError:
+    """The error, with the way out where only the labels are missing."""
+    try:
+        studio.labelling.begin(name, content)
+    except SteeringError:
+        return error
+    return DataError(error.message, f"{error.hint} Or label the texts here: open 'Label rows here' and choose the file.")
 
 
 def content_of(path: str) -> bytes:

@@ -44,8 +44,8 @@ def outputs(ui: SimpleNamespace, station: SimpleNamespace) -> list[Any]:
     return [station.error, station.labelled, ui.row, station.certainty, ui.panel, ui.finish, ui.column]
 
 
-def begin(studio: Studio, path: str | None, names: str) -> list[Any]:
-    """A file was chosen."""
+def begin(studio: Studio, path: str | None, names: str | None) -> list[Any]:
+    """A file was chosen. (An empty text field is None.)"""
     if not path:
         return [gr.skip()] * PARTS
     name = path.replace("\\", "/").rpartition("/")[2]
@@ -61,7 +61,7 @@ def begin(studio: Studio, path: str | None, names: str) -> list[Any]:
     ]
 
 
-def act(studio: Studio, choice: str, written: str, column: str, names: str, prompt: str, request: str) -> list[Any]:
+def act(studio: Studio, choice: str, written: str, column: str, names: str | None, prompt: str | None, request: str) -> list[Any]:
     """A label, skip or undo: ``label:LINE:NUMBER``, ``skip:LINE``, ``undo``; anything else draws the row again.
 
     Raises:
@@ -79,7 +79,7 @@ def act(studio: Studio, choice: str, written: str, column: str, names: str, prom
         raise DataError("that label is no longer among the names.", "Press one of the buttons as they are now.") from None
     if verb == "undo":
         studio.labelling.undo(sheet)
-    asked = _ask(studio, sheet, column, labels, prompt, request)
+    asked = _ask(studio, sheet, column, labels, prompt or "", request)
     return ["", gr.skip(), _row(studio, sheet, column, names, asked), asked, gr.skip(), _button(studio, sheet, column), gr.skip()]
 
 
@@ -96,9 +96,9 @@ def forget(studio: Studio, written: str) -> list[Any]:
     return [gone, "", "", "", gr.Column(visible=False), gr.Button(interactive=False), gr.skip()]
 
 
-def listed(names: str) -> list[str]:
+def listed(names: str | None) -> list[str]:
     """Labels out of the text field, each once."""
-    return list(dict.fromkeys(part.strip() for part in names.split(",") if part.strip()))[:40]
+    return list(dict.fromkeys(part.strip() for part in (names or "").split(",") if part.strip()))[:40]
 
 
 def _sheet(studio: Studio, written: str) -> Sheet:
@@ -125,7 +125,7 @@ def _order(studio: Studio, request: str) -> list[int]:
     return list((found.result or {}).get("order", [])) if found else []
 
 
-def _row(studio: Studio, sheet: Sheet, column: str, names: str, request: str) -> str:
+def _row(studio: Studio, sheet: Sheet, column: str, names: str | None, request: str) -> str:
     """The row to label, its buttons, and how far it has come."""
     labels, order = listed(names), _order(studio, request)
     at = studio.labelling.progress(sheet, column, order)

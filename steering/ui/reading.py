@@ -15,7 +15,7 @@ SHOWN_TOKENS = 120
 SHOWN_SLOTS = 12
 
 
-def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, words: Any, model: str) -> list[Any]:
+def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, words: Any, model: str | None) -> list[Any]:
     """The reading in words at once, and the question to the engine for its tokens."""
     if not dataset:
         return [gr.skip()] * PARTS
@@ -27,9 +27,23 @@ def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, wor
         plain = report.reading_of(examples[0].values, examples[0].target, task)
         if task.kind == "classification" and examples[0].target not in task.label_words:
             return ["", gr.Timer(active=False), plain, gr.skip(), gr.skip()]  # the words of another dataset, which are just being replaced
-        return [studio.ask_reading(dataset, task, model), gr.Timer(active=True), plain, gr.skip(), gr.skip()]
+        return [studio.ask_reading(dataset, task, model or ""), gr.Timer(active=True), plain, gr.skip(), gr.skip()]
     except SteeringError as error:
         return ["", gr.Timer(active=False), text.problem(error), "", ""]
+
+
+def chat(studio: Studio, prompt: str | None, template: str | None, model: str | None) -> list[Any]:
+    """Prompt and template put into the model's chat format, or taken out of it: error, prompt, template.
+
+    Raises:
+        TemplateError: the model has none; EngineError: it is not loaded yet.
+    """
+    found = studio.wait(studio.ask_chat(model or ""), timeout_s=20.0)
+    before, after = found["before"], found["after"]
+    prompt, template = prompt or "", template or ""
+    if before and prompt.startswith(before) and template.endswith(after):
+        return ["", prompt.removeprefix(before), template.removesuffix(after)]
+    return ["", before + prompt, template.rstrip() + after]
 
 
 def poll(studio: Studio, request: str) -> list[Any]:

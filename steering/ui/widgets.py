@@ -28,11 +28,18 @@ element.addEventListener('click', e => { const b = e.target.closest('[data-pick]
 """
 
 KEYED = """
+const busy = () => element.querySelector('.busy');
+element.addEventListener('click', e => {
+  const b = e.target.closest('[data-pick]'); if (!b || busy()) return;
+  const s = element.querySelector('section'); if (s) { s.classList.add('busy'); setTimeout(() => s.classList.remove('busy'), 3000); }
+  trigger('pick', {id: b.dataset.pick});
+});
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.altKey || e.metaKey || e.target.closest('input, textarea, select, [contenteditable]') || !element.offsetParent) return;
   const b = element.querySelector(`[data-key="${CSS.escape(e.key)}"]`); if (b) { e.preventDefault(); b.click(); }
 });
 """
+# A picked row is busy until the next one is drawn, so that a quick second press never lands on the row that was just labelled.
 
 
 @cache
@@ -63,7 +70,7 @@ def listing(elem_id: str, value: str = "") -> Any:
 
 def keyed(elem_id: str, value: str = "") -> Any:
     """A listing whose buttons can be pressed by their ``data-key`` while it is seen and nobody types."""
-    return gr.HTML(value, js_on_load=PICK + KEYED, elem_id=elem_id)
+    return gr.HTML(value, js_on_load=KEYED, elem_id=elem_id)
 
 
 def hidden(elem_id: str, value: str = "") -> Any:

@@ -80,6 +80,8 @@ def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
     given = [ui.dataset, ui.task, own.prompt, own.template, own.words, ui.train.model]
     changes = [ui.dataset.change, own.prompt.change, own.template.change, own.words.input, ui.train.model.blur]
     gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
+    chats = guarded(lambda *typed: reading.chat(studio, *typed), 3)
+    own.chat.click(chats, [own.prompt, own.template, ui.train.model], [own.error, own.prompt, own.template], **QUIET)
     polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)
     own.reading_timer.tick(polls, own.reading, parts, **POLL)
 
@@ -95,7 +97,7 @@ def _wire_labelling(studio: Studio, ui: SimpleNamespace) -> None:
         handler = guarded(lambda: labelling.act(studio, str(event.id), sheet, column, names, prompt, request), labelling.PARTS)
         return list(handler())
 
-    label.row.pick(acts, given, parts, **QUIET)
+    label.row.pick(acts, given, parts, trigger_mode="multiple", **QUIET)
     again = guarded(lambda sheet, *rest: labelling.act(studio, "", sheet, *rest) if sheet else [gr.skip()] * labelling.PARTS, labelling.PARTS)
     gr.on([label.names.change, label.column.input, label.prompt.blur], again, given, parts, trigger_mode="always_last", **QUIET)
     finishes = guarded(lambda sheet, column: labelling.finish(studio, sheet, column), filling.PARTS)

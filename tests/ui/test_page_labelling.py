@@ -24,6 +24,16 @@ def test_rows_and_labels_are_shown_literally_with_their_keys(begun) -> None:
     assert begun[4].visible and begun[6].value == "note" and begun[5].interactive is False
 
 
+def test_empty_fields_are_no_names_and_no_prompt(written, begun, tmp_path) -> None:
+    assert "Name at least two labels" in labelling.begin(written.studio, str(tmp_path / "notes.csv"), None)[2]
+    assert "Name at least two labels" in act(written, begun, "", names=None, prompt=None)[2]
+
+
+def test_a_file_that_only_lacks_labels_is_refused_with_the_way_out(written, begun, tmp_path) -> None:
+    with pytest.raises(DataError, match=r"Or label the texts here: open 'Label rows here'"):
+        filling.load_file(written.studio, str(tmp_path / "notes.csv"))
+
+
 def test_label_skip_undo(written, begun) -> None:
     first = begun[2].partition('data-pick="label:')[2].partition(":")[0]
     after = act(written, begun, f"label:{first}:1")

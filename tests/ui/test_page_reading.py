@@ -61,3 +61,11 @@ def test_a_task_that_cannot_be_read_says_why_and_a_busy_engine_is_no_problem(wri
     written.studio.store.update_request(busy, state="failed", error={"type": "EngineError", "message": "busy", "hint": ""})
     assert reading.poll(written.studio, busy)[2] == gr.skip()
     assert reading.poll(written.studio, "gone")[0] == ""
+
+
+def test_the_chat_format_is_put_on_and_taken_off(written, monkeypatch) -> None:
+    monkeypatch.setattr(written.studio, "wait", lambda request, **rest: {"before": "<u>", "after": "</u>\n"})
+    on = reading.chat(written.studio, "Say.", "{text}\nLabel:", "")
+    assert on == ["", "<u>Say.", "{text}\nLabel:</u>\n"]
+    assert reading.chat(written.studio, on[1], on[2], "") == ["", "Say.", "{text}\nLabel:"]
+    assert written.studio.store.waiting_request().kind == "chat"
