@@ -109,20 +109,24 @@ def _sheet(studio: Studio, written: str) -> Sheet:
         raise DataError("there is no file to label.", "Choose one in the drawer.") from None
 
 
-def _ask(studio: Studio, sheet: Sheet, column: str, labels: Sequence[str], prompt: str, request: str) -> str:
-    """The request that holds the order; a new one after every few labels, once there is a prompt and something to choose between."""
+def _ask(studio: Studio, sheet: Sheet, column: str, labels: Sequence[str], prompt: str, requests: str) -> str:
+    """The requests that hold the order, newest first; a new one after every few labels, once there is a prompt and something to choose between."""
     done = len(studio.store.labels(sheet.content))
-    if len(labels) < 2 or not prompt.strip() or (request and done % ASK_EVERY):
-        return request
-    return studio.labelling.ask_order(sheet, column, labels, prompt, f"prompt:{prompt}")
+    if len(labels) < 2 or not prompt.strip() or (requests and done % ASK_EVERY):
+        return requests
+    return " ".join([studio.labelling.ask_order(sheet, column, labels, prompt, f"prompt:{prompt}"), *requests.split()[:1]])
 
 
-def _order(studio: Studio, request: str) -> list[int]:
-    try:
-        found = studio.store.request(request) if request else None
-    except NotFoundError:
-        return []
-    return list((found.result or {}).get("order", [])) if found else []
+def _order(studio: Studio, requests: str) -> list[int]:
+    """The newest order there is; one that is still being found leaves the one before it in force."""
+    for request in requests.split():
+        try:
+            found = studio.store.request(request)
+        except NotFoundError:
+            continue
+        if found.state == "done" and found.result:
+            return list(found.result.get("order", []))
+    return []
 
 
 def _row(studio: Studio, sheet: Sheet, column: str, names: str | None, request: str) -> str:

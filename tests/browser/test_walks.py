@@ -19,7 +19,7 @@ def _no_sideways_scroll(page) -> None:
 @pytest.mark.model
 def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_app, open_page):
     app = start_app()
-    assert app.seconds < 60, "the server waits for something heavy"
+    assert app.seconds < 20, "the server waits for something heavy (4 s on two quiet cores)"
     page = open_page(app.url)
     page.locator("#tile-support_tickets").click()
     expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"))
@@ -83,6 +83,35 @@ def test_bad_files_are_refused_on_the_page_in_words(start_app, open_page, tmp_pa
     _no_sideways_scroll(page)
 
 
+def test_a_report_is_mended_by_clicks_and_texts_are_labelled_by_keys(start_app, open_page, tmp_path):
+    app = start_app(STEERING_WARM="0")
+    page = open_page(app.url)
+    rows = "".join(
+        f"{NASTY if i == 3 else 'the film'} number {i} was {'good' if i % 2 else 'bad'},{('Pos', 'neg', 'pos')[i % 3]}\n" for i in range(60)
+    )
+    (tmp_path / "films.csv").write_text("text,label\n" + rows)
+    page.locator("#data-file input[type=file]").set_input_files(tmp_path / "films.csv")
+    page.locator("#data-report [data-pick^='fix']").filter(has_text="Merge").click(timeout=MINUTES)
+    expect(page.locator("#data-report [data-pick='undo:0']")).to_be_visible(timeout=MINUTES)
+    page.locator("#data-report [data-pick='undo:0']").click()
+    expect(page.locator("#data-report [data-pick='undo:0']")).to_have_count(0, timeout=MINUTES)
+    (tmp_path / "texts.txt").write_text("".join(f"a text about thing {i} {NASTY}\n" for i in range(20)))
+    page.locator("#data-labelling button").first.click()
+    page.locator("#label-file input[type=file]").set_input_files(tmp_path / "texts.txt")
+    page.locator("#label-names textarea, #label-names input").first.fill("good, bad")
+    expect(page.locator("#label-row [data-key='2']")).to_be_visible(timeout=MINUTES)
+    page.locator("#label-row p").first.click()
+    for i in range(17):
+        page.keyboard.press("12"[i % 2])
+        expect(page.locator("#label-row")).to_contain_text(f"{i + 1} labelled", timeout=MINUTES)
+    page.locator("#label-finish").click()
+    expect(page.locator("#data-report")).to_contain_text("texts.txt labelled", timeout=MINUTES)
+    page.locator("#data-sets button").first.click()
+    expect(page.locator("#data-sets-cards")).to_contain_text("films.csv")
+    page.locator("#data-sets-cards [data-pick]").filter(has_text="Open").last.click()
+    expect(page.locator("#data-report")).to_contain_text("films.csv", timeout=MINUTES)
+
+
 def test_port_in_use_takes_the_next_and_says_so(start_app):
     first, second = start_app(STEERING_WARM="0"), start_app(STEERING_WARM="0")
     assert first.url != second.url
@@ -94,4 +123,4 @@ def test_usable_within_seconds_before_the_model_is_there(start_app, open_page):
     start = time.monotonic()
     page = open_page(app.url)
     expect(page.locator("#tile-support_tickets")).to_be_visible()
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 15, "the first page is slow (about 2 s on two quiet cores)"
