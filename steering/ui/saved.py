@@ -112,7 +112,7 @@ def choose(studio: Studio, name: str) -> list[Any]:
         gr.Column(visible=True),
         details(card),
         download(item.path),
-        snippet(card, item.path.name, soft="soft_prompt" in artifact.read(item.path).tensors),
+        snippet(card, item.path.name, artifact.read(item.path).tensors),
         "",
         gr.Row(visible=False),
         gr.Button(interactive=not why),

@@ -1,5 +1,7 @@
 """The Python lines that load a saved prompt elsewhere, with plain safetensors and transformers."""
 
+from collections.abc import Collection
+
 from steering.artifact import Card
 from steering.data import render
 from steering.data.template import fields
@@ -40,9 +42,44 @@ with torch.no_grad():
 print(tokenizer.decode(new))
 """
 
+PEFT = """# First, in a terminal:  python -m steering export {name!r} --to peft {folder!r}
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-def snippet(card: Card, file: str, *, soft: bool) -> str:
-    """Code for this card; ``soft``: the file holds a soft prompt, not keys and values."""
+name = {model!r}
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32), {folder!r})
+ids = tokenizer({text!r}, return_tensors="pt").input_ids
+out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens={new}, do_sample=False)
+print(tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True))
+"""
+
+OWN = """# No other library knows a prefix in some layers only; with this project, in a terminal:
+#   python -m steering generate --contestant {spec!r} --input "your text"
+"""
+
+
+def snippet(card: Card, file: str, tensors: Collection[str]) -> str:
+    """Code for this card, by the names of the tensors in its file."""
+    name = file.removesuffix(".safetensors")
+    if any(tensor.startswith("lora.") for tensor in tensors):
+        return _peft(card, name)
+    if "prefix_layers" in tensors:
+        return OWN.format(spec=f"saved:{name}")
+    return _plain(card, file, soft="soft_prompt" in tensors)
+
+
+def _peft(card: Card, name: str) -> str:
+    """A trained model is asked as it was trained: the prompt in front, as text."""
+    values = {field: "your text" if i == 0 else "" for i, field in enumerate(fields(card.task.template))}
+    prompt = card.task.prompt.rstrip() + "\n\n" if card.task.prompt.strip() else ""
+    new = 8 if card.task.kind == "classification" else card.task.max_new_tokens
+    model = HUB if card.model == EMBEDDED_MODEL else card.model
+    return PEFT.format(name=name, folder=f"{name}-peft", model=model, text=prompt + render(card.task.template, values), new=new)
+
+
+def _plain(card: Card, file: str, *, soft: bool) -> str:
     example = render(card.task.template, {name: "your text" if i == 0 else "" for i, name in enumerate(fields(card.task.template))})
     model = HUB if card.model == EMBEDDED_MODEL else card.model
     head = HEAD.format(more="" if soft else ", DynamicCache", model=model, file=file, text=example)
