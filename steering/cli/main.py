@@ -125,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     app.add_argument("--host", default="")
     app.add_argument("--port", type=int, default=0)
     app.add_argument("--demo", action="store_true")
+    app.add_argument("--max-mb", type=float)
+    app.add_argument("--max-rows", type=int)
     app.add_argument("--auth-file", default="")
     app.add_argument("--root-path", default="")
     return parser
@@ -133,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
 def _columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-column")
     parser.add_argument("--label-column")
+    parser.add_argument("--max-mb", type=float, help="largest file that is read, in MB (default 50)")
+    parser.add_argument("--max-rows", type=int, help="most rows that are read (default 200,000)")
 
 
 def _contestants(parser: argparse.ArgumentParser) -> None:

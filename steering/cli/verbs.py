@@ -7,7 +7,7 @@ from typing import Any
 
 from steering.cli.foreground import Foreground
 from steering.cli.settings import label_words, method_options
-from steering.data import prepare, read, unmapped
+from steering.data import ReadOptions, limits_of, prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
 from steering.knobs import check
@@ -39,18 +39,19 @@ def read_file(path: Path) -> bytes:
 
 def check_file(args: argparse.Namespace) -> dict[str, Any]:
     """``check``: nothing is stored."""
-    content = read_file(args.file)
+    content, options = read_file(args.file), ReadOptions(limits=limits_of(args.max_mb, args.max_rows))
     try:
-        return prepare(args.file.name, content, text_column=args.text_column, label_column=args.label_column, near=True).report.as_dict()
+        made = prepare(args.file.name, content, text_column=args.text_column, label_column=args.label_column, near=True, options=options)
+        return made.report.as_dict()
     except DataError as error:
         if args.text_column or args.label_column:
             raise
-        return unmapped(read(args.file.name, content), error)  # refuses again what is no data; what is data is described
+        return unmapped(read(args.file.name, content, options), error)  # refuses again what is no data; what is data is described
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """``train``."""
-    studio = Studio.open(args.home)
+    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
     own: tuple[tuple[Side, Path | None], ...] = (("validation", args.validation), ("test", args.test))
     upload = studio.data.upload(
         args.file.name,
@@ -122,7 +123,7 @@ def run_result(view: RunView) -> dict[str, Any]:
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """``compare``."""
-    studio = Studio.open(args.home)
+    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
     rows = studio.data.upload(args.file.name, read_file(args.file), Reading(text_column=args.text_column, label_column=args.label_column))
     demonstrations = studio.data.upload(args.train.name, read_file(args.train)).digest if args.train else ""
     task, model = _task_of_contestants(studio, args, rows)
@@ -240,6 +241,7 @@ def app(args: argparse.Namespace) -> None:
     """``app``: hand over to the page."""
     from steering.ui.app import main
 
-    words = [("--host", args.host), ("--port", args.port), ("--auth-file", args.auth_file), ("--root-path", args.root_path), ("--home", args.home)]
-    flags = [part for name, value in words if value for part in (name, str(value))]
+    names = ("host", "port", "auth_file", "root_path", "home", "max_mb", "max_rows")
+    given = [(f"--{name.replace('_', '-')}", getattr(args, name)) for name in names]
+    flags = [part for name, value in given if value for part in (name, str(value))]
     main([*flags, *(["--demo"] if args.demo else [])])

@@ -9,7 +9,7 @@ from steering.data.export import export_csv
 from steering.data.fixes import FIXES, toggled
 from steering.data.groups import groups_of
 from steering.data.labels import check_label_words, default_label_words
-from steering.data.limits import Limits, ReadOptions
+from steering.data.limits import Limits, ReadOptions, limits_of
 from steering.data.mapping import Mapping, guess, guess_kind, text_columns
 from steering.data.near import NearDuplicates, find_near_duplicates, near_duplicates
 from steering.data.own_files import with_own_files
@@ -57,6 +57,7 @@ __all__ = [
     "groups_of",
     "guess",
     "guess_kind",
+    "limits_of",
     "near_duplicates",
     "normalise",
     "place",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from steering.errors import SpecError
+
 MAX_BYTES = 50_000_000
 MAX_ROWS = 200_000
 MAX_COLUMNS = 500
@@ -27,6 +29,26 @@ class Limits:
     cell_chars: int = MAX_CELL_CHARS
     unpacked: int = MAX_UNPACKED
     ratio: int = MAX_RATIO
+
+
+def limits_of(megabytes: float | None = None, rows: int | None = None) -> Limits:
+    """The everyday limits with what a person's flags change; what bounds memory grows along.
+
+    Raises:
+        SpecError: not a positive number.
+    """
+    for name, given in (("--max-mb", megabytes), ("--max-rows", rows)):
+        if given is not None and not given > 0:
+            raise SpecError(
+                f"{name} is {given:g}, expected more than 0.", f"Without it the limits are {MAX_BYTES // 1_000_000} MB and {MAX_ROWS:,} rows."
+            )
+    scale = max(1.0, (megabytes or 0) * 1e6 / MAX_BYTES, (rows or 0) / MAX_ROWS)
+    return Limits(
+        bytes=int(megabytes * 1e6) if megabytes else MAX_BYTES,
+        rows=rows or MAX_ROWS,
+        cells=int(MAX_CELLS * scale),
+        unpacked=int(MAX_UNPACKED * scale),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

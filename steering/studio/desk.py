@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from steering.data import Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
+from steering.data import Limits, Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
 from steering.data.samples import Sample
 from steering.errors import DataError, NotFoundError
 from steering.knobs import from_json, to_json
@@ -38,10 +38,9 @@ class Reading:
     sheet: str | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def options(self) -> ReadOptions:
+    def options(self, limits: Limits) -> ReadOptions:
         """How the bytes become a table."""
-        return ReadOptions(header=self.header, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
+        return ReadOptions(limits=limits, header=self.header, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +55,10 @@ class Upload:
 
 
 class DataDesk:
-    """Datasets of one store."""
+    """Datasets of one store. ``limits``: what a file may cost."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+        self.store, self.limits = store, limits or Limits()
 
     def samples(self) -> tuple[Sample, ...]:
         """The datasets that ship with the app."""
@@ -115,13 +114,15 @@ class DataDesk:
             group_column=reading.group_column,
             split_column=reading.split_column,
             near=len(given) <= AT_ONCE if reading.near is None else reading.near,
-            options=reading.options,
+            options=reading.options(self.limits),
             **shared,
         )
         if reading.extra:
             roles: dict[str, Any] = {"text_column": prepared.mapping.text, "label_column": prepared.mapping.label, "kind": prepared.mapping.kind}
             own: dict[Side, Prepared] = {
-                side: prepare(side, self.store.content(reading.extra[side]), fixed=side, **roles, **shared) for side in SIDES if side in reading.extra
+                side: prepare(side, self.store.content(reading.extra[side]), fixed=side, options=ReadOptions(limits=self.limits), **roles, **shared)
+                for side in SIDES
+                if side in reading.extra
             }
             prepared = with_own_files(prepared, own)
         rows = [[e.key, e.target, e.side] for e in prepared.examples]

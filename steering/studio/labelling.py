@@ -124,5 +124,5 @@ class LabelDesk:
         if (name, content) not in self._tables:
             if len(self._tables) >= REMEMBERED:
                 self._tables.pop(next(iter(self._tables)))
-            self._tables[name, content] = read(name, self.store.content(content), ReadOptions(unlabelled=True))
+            self._tables[name, content] = read(name, self.store.content(content), ReadOptions(unlabelled=True, limits=self.data.limits))
         return self._tables[name, content]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from steering import artifact
-from steering.data import check_label_words, check_template
+from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
 from steering.inspect import VIEWS
 from steering.knobs import check, from_json, to_json
@@ -38,15 +38,15 @@ def default_home() -> Path:
 
 
 class Studio:
-    """The use-cases over one store. ``folders``: where saved prompts are looked for; new ones go into the first."""
+    """The use-cases over one store. ``folders``: where saved prompts are looked for; new ones go into the first. ``limits``: of uploaded files."""
 
-    def __init__(self, store: Store, folders: list[Path]) -> None:
+    def __init__(self, store: Store, folders: list[Path], limits: Limits | None = None) -> None:
         self.store, self.folders = store, folders
-        self.data = DataDesk(store)
+        self.data = DataDesk(store, limits)
         self.labelling = LabelDesk(store, self.data)
 
     @classmethod
-    def open(cls, home: Path | None = None) -> "Studio":
+    def open(cls, home: Path | None = None, limits: Limits | None = None) -> "Studio":
         """The studio of a home folder; None: the app's own, whose saved prompts lie in ``saved_prompts/`` beside the code if it is writable.
 
         Raises:
@@ -55,7 +55,7 @@ class Studio:
         root = home or default_home()
         own = home is None and SHIPPED.is_dir() and os.access(SHIPPED, os.W_OK)
         folders = [SHIPPED] if own else [root / "saved_prompts", SHIPPED]
-        return cls(Store(root), folders)
+        return cls(Store(root), folders, limits)
 
     # -- runs ---------------------------------------------------------------------------------------------------------------------------------
     def plan(

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from steering.data import Limits, limits_of
 from steering.errors import InputError, SpecError, SteeringError
 from steering.ui.imports import without_stubs
 
 TRIES = 100
-MAX_UPLOAD = "20mb"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--home", type=Path, help="where runs and saved prompts are kept")
     made.add_argument("--auth-file", type=Path, help="a file with one name:password a line; needed for any host but this machine")
     made.add_argument("--root-path", default="", help="path that a proxy puts before the app's own, such as /studio")
+    made.add_argument("--max-mb", type=float, help="largest uploaded file in MB (default 50)")
+    made.add_argument("--max-rows", type=int, help="most rows of an uploaded file (default 200,000)")
     made.add_argument("--demo", action="store_true", help="start the first sample at once")
     return made
 
@@ -102,6 +104,7 @@ def serve(args: argparse.Namespace) -> None:
     host = args.host or ("0.0.0.0" if space else "127.0.0.1")
     auth = logins(args.auth_file)
     require_safe(host, auth is not None, space)
+    limits = limits_of(args.max_mb, args.max_rows)
     port = free_port(host, args.port or 7860)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.pop("GRADIO_VIBE_MODE", None)
@@ -111,13 +114,13 @@ def serve(args: argparse.Namespace) -> None:
     from steering.studio import Studio
     from steering.ui.build import build
 
-    studio = Studio.open(args.home)
+    studio = Studio.open(args.home, limits)
     demo = build(studio)
     signal.signal(signal.SIGTERM, _interrupt)
     studio.store.set_engine(state="starting", fingerprint="", note="")
     engine = ChildEngine(studio.store.home, studio.folders).start()
     try:
-        launch(demo, host, port, auth, args.root_path)
+        launch(demo, host, port, auth, args.root_path, limits)
         if args.port and port != args.port:
             sys.stdout.write(f"Port {args.port} is in use.\n")
         sys.stdout.write(f"Prompt Steering Studio: http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}{args.root_path}\n")
@@ -137,7 +140,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def launch(demo: Any, host: str, port: int, auth: list[tuple[str, str]] | None = None, root_path: str = "") -> None:
+def launch(demo: Any, host: str, port: int, auth: list[tuple[str, str]] | None = None, root_path: str = "", limits: Limits | None = None) -> None:
     """Serve the page; returns when it is up."""
     from steering.ui import theme
 
@@ -154,7 +157,7 @@ def launch(demo: Any, host: str, port: int, auth: list[tuple[str, str]] | None =
         enable_monitoring=False,
         show_error=False,
         state_session_capacity=200,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=(limits or Limits()).bytes + 1_000_000,  # a little more, so that the refusal is ours, in words
         ssr_mode=False,
         pwa=False,
         share=False,
