@@ -1,6 +1,6 @@
 """What the model reads: real rows token by token, how long rows are, and how the label words stand, before anything is trained."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,7 +26,8 @@ def reading(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], shown: in
     """Growing results: rows and lengths at once, then the label words with the model's own probability of each.
 
     Keys: ``virtual_tokens``, ``context``, ``rows`` [{row, prompt, input, answer: lists of shown tokens, cut}], ``lengths`` (token counts, at
-    most 2,000), ``cut`` (how many of those do not fit), ``words`` [{label, word, tokens, share}], ``notes`` (sentences).
+    most 2,000), ``cut`` (how many of those do not fit), ``words`` [{label, word, tokens, share}], ``notes`` (sentences), ``suggested``
+    (label -> a word that begins with a token of its own, for labels that share their first token now).
 
     Raises:
         TemplateError: prompt or template leave no room, or the label words cannot be told apart.
@@ -41,6 +42,7 @@ def reading(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], shown: in
     result["cut"] = encode_examples(lm, task, long, len(prompt)).cut
     result["words"] = _words(lm, task, labels) if labels else []
     result["notes"] = _notes(result["words"], labels)
+    result["suggested"] = suggested_words(lm, task, labels) if labels else {}
     yield result
     if labels and examples:
         yield from _with_shares(lm, task, labels, prompt, examples, result)
@@ -74,6 +76,28 @@ def _with_shares(
         word["share"] = share
     result["notes"] = _notes(result["words"], labels)
     yield result
+
+
+def suggested_words(lm: FrozenLM, task: TaskSpec, labels: Labels) -> dict[str, str]:
+    """For label words that begin with the same token: the part of each that the others do not have, where it begins with a token of its own.
+
+    ``flight booking`` and ``flight cancellation`` are suggested as ``booking`` and ``cancellation``; nothing is invented.
+    """
+    words = dict(zip(task.label_words, task.label_words.values(), strict=True))
+    firsts = {label: ids[0] for label, ids in zip(words, labels.words, strict=True)}
+    taken = Counter(firsts.values())
+    found: dict[str, str] = {}
+    for label, word in words.items():
+        alike = [other for other in words if other != label and firsts[other] == firsts[label]]
+        shared = set(word.split()).intersection(*(words[other].split() for other in alike)) if alike else set()
+        own = [part for part in word.split() if part not in shared]
+        for candidate in [" ".join(own), *reversed(own)] if shared and own else []:
+            first = lm.encode(answer_text(task.template, candidate))[0]
+            if taken[first] == 0:
+                found[label] = candidate
+                taken[first] += 1
+                break
+    return found
 
 
 def _notes(words: Sequence[dict[str, Any]], labels: Labels | None) -> list[str]:

@@ -21,6 +21,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui = SimpleNamespace(tiles={})
     # Outside every column: showing a column again would show the hidden values in it too (seen in Gradio 6.31).
     ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
+    ui.suggested = widgets.hidden("data-suggested")
     ui.labelled, ui.certainty = widgets.hidden("data-labelled"), widgets.hidden("data-certainty")
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
@@ -70,6 +71,7 @@ def _details(ui: SimpleNamespace) -> None:
             elem_id="data-words",
         )
         ui.word_notes = gr.HTML("", elem_id="data-word-notes")
+        ui.better = gr.Button("Use the suggested words", visible=False, size="sm", elem_id="data-better-words")
     ui.rows = gr.HTML("", elem_id="data-rows")
     _reading(ui)
     ui.keeping = datasets.draw_keeping()

@@ -1,5 +1,6 @@
 """What the model reads, token by token: asked of the engine after every change, drawn as soon as it has answered."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from steering.errors import NotFoundError, SteeringError, TemplateError, from_di
 from steering.studio import Studio
 from steering.ui import filling, plots, report, text
 
-PARTS = 5
-"""What :func:`ask` and :func:`poll` fill: request, timer, reading, lengths, label words."""
+PARTS = 7
+"""What :func:`ask` and :func:`poll` fill: request, timer, reading, lengths, label words, suggested words, their button."""
 SHOWN_TOKENS = 120
 SHOWN_SLOTS = 12
 
@@ -23,13 +24,13 @@ def ask(studio: Studio, dataset: str, base: str, prompt: str, template: str, wor
         task = filling.current_task(base, prompt, template, words)
         examples = studio.store.dataset(dataset).examples
         if not examples:
-            return ["", gr.Timer(active=False), text.empty("There is no usable row to show."), "", ""]
+            return ["", gr.Timer(active=False), text.empty("There is no usable row to show."), "", "", "", gr.Button(visible=False)]
         plain = report.reading_of(examples[0].values, examples[0].target, task)
         if task.kind == "classification" and examples[0].target not in task.label_words:
-            return ["", gr.Timer(active=False), plain, gr.skip(), gr.skip()]  # the words of another dataset, which are just being replaced
-        return [studio.ask_reading(dataset, task, model or ""), gr.Timer(active=True), plain, gr.skip(), gr.skip()]
+            return ["", gr.Timer(active=False), plain, *[gr.skip()] * 4]  # the words of another dataset, which are just being replaced
+        return [studio.ask_reading(dataset, task, model or ""), gr.Timer(active=True), plain, *[gr.skip()] * 4]
     except SteeringError as error:
-        return ["", gr.Timer(active=False), text.problem(error), "", ""]
+        return ["", gr.Timer(active=False), text.problem(error), "", "", "", gr.Button(visible=False)]
 
 
 def chat(studio: Studio, prompt: str | None, template: str | None, model: str | None) -> list[Any]:
@@ -53,16 +54,26 @@ def poll(studio: Studio, request: str) -> list[Any]:
     except NotFoundError:
         found = None
     if found is None:
-        return ["", gr.Timer(active=False), gr.skip(), gr.skip(), gr.skip()]
+        return ["", gr.Timer(active=False), *[gr.skip()] * 5]
     done = found.state in ("done", "failed")
     head = ["" if done else gr.skip(), gr.Timer(active=not done)]
     if found.state == "failed":
         error = from_dict(found.error or {})
         # A busy engine or a model that is not there yet: the reading in words stays.
-        return [*head, text.problem(error) if isinstance(error, TemplateError) else gr.skip(), "", ""]
+        return [*head, text.problem(error) if isinstance(error, TemplateError) else gr.skip(), "", "", "", gr.Button(visible=False)]
     if not found.result:
-        return [*head, gr.skip(), gr.skip(), gr.skip()]
-    return [*head, strip(found.result), plots.lengths(found.result["lengths"]), words(found.result)]
+        return [*head, *[gr.skip()] * 5]
+    better = found.result.get("suggested") or {}
+    button = gr.Button(f"Use {', '.join(list(better.values())[:4])}", visible=bool(better))
+    shown = [strip(found.result), plots.lengths(found.result["lengths"]), words(found.result)]
+    return [*head, *shown, json.dumps(better, ensure_ascii=False) if better else "", button]
+
+
+def use_suggested(table: Any, suggested: str) -> Any:
+    """The label words with the suggested ones in place."""
+    better = json.loads(suggested or "{}")
+    rows = [[row[0], better.get(str(row[0]), row[1])] for row in table or []]
+    return gr.Dataframe(value=rows)
 
 
 def strip(result: dict[str, Any]) -> str:

@@ -75,11 +75,13 @@ def _wire_datasets(studio: Studio, ui: SimpleNamespace) -> None:
 
 def _wire_reading(studio: Studio, ui: SimpleNamespace) -> None:
     own = ui.data
-    parts = [own.reading, own.reading_timer, own.reads, own.lengths, own.word_notes]
+    parts = [own.reading, own.reading_timer, own.reads, own.lengths, own.word_notes, own.suggested, own.better]
     asks = guarded(lambda *given: reading.ask(studio, *given), reading.PARTS, 2)
     given = [ui.dataset, ui.task, own.prompt, own.template, own.words, ui.train.model]
     changes = [ui.dataset.change, own.prompt.change, own.template.change, own.words.input, ui.train.model.blur]
     gr.on(changes, asks, given, parts, trigger_mode="always_last", **QUIET)
+    used = own.better.click(guarded(reading.use_suggested, 1), [own.words, own.suggested], own.words, **QUIET)
+    used.then(asks, given, parts, **QUIET)
     chats = guarded(lambda *typed: reading.chat(studio, *typed), 3)
     own.chat.click(chats, [own.prompt, own.template, ui.train.model], [own.error, own.prompt, own.template], **QUIET)
     polls = guarded(lambda request: reading.poll(studio, request), reading.PARTS, 2)

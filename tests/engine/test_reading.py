@@ -62,3 +62,11 @@ def test_a_task_without_label_words_or_text_is_a_sentence(lm) -> None:
         list(reading(lm, task(label_words={}), rows("the film")))
     with pytest.raises(TemplateError, match=r"the template and the row are empty together\. Write \{column\}"):
         list(reading(lm, task(template=""), rows("the film")))
+
+
+def test_words_that_begin_alike_are_offered_apart(lm) -> None:
+    words = {"a": "film good", "b": "film bad", "c": "great"}
+    *_, last = reading(lm, task(label_words=words, template="{text}\n"), rows("the film"))
+    assert last["suggested"] == {"a": "good", "b": "bad"}
+    *_, plain = reading(lm, task(template="{text}\n"), rows("the film"))
+    assert plain["suggested"] == {}

@@ -22,6 +22,7 @@ RESULT = {
         {"label": "0", "word": "bad", "tokens": ["·bad"], "share": 0.00001},
     ],
     "notes": [f"{EVIL} is rare."],
+    "suggested": {"1": "good"},
 }
 
 
@@ -49,6 +50,8 @@ def test_the_answer_is_drawn_and_stops_the_timer(written) -> None:
     page = done[2] + done[4]
     assert EVIL not in page and "&lt;script&gt;" in page
     assert "<strong>1</strong> of the measured rows" in page and "(3 tokens cut)" in page and "380 more" in page
+    assert done[6].visible and done[6].value == "Use good"
+    assert reading.use_suggested([["1", EVIL], ["0", "bad"]], done[5]).value["data"] == [["1", "good"], ["0", "bad"]]
     assert "title='starts as Say'" in page and "25 %" in page and "below 0.01 %" in page
 
 
