@@ -109,7 +109,7 @@ def read_again(studio: Studio, dataset: str, columns: dict[str, Any], *typed: An
 
 
 def picked(studio: Studio, choice: str, dataset: str, *typed: Any) -> list[Any]:
-    """A button of the report: ``fix:PROBLEM:NUMBER``, ``undo:NUMBER``, ``join:``, ``group:COLUMN``."""
+    """A button of the report: ``fix:PROBLEM:NUMBER``, ``undo:NUMBER``, ``join:``, ``group:COLUMN``, ``near:``."""
     return again(studio, dataset, typed, lambda: _pick(studio, choice, dataset))
 
 
@@ -124,7 +124,11 @@ def _pick(studio: Studio, choice: str, dataset: str) -> Upload:
             return studio.data.toggle_fix(dataset, from_json(Fix, report["fixes"][int(rest)]))
     except (ValueError, IndexError, KeyError):
         raise DataError("that fix is no longer offered.", "Look at the report as it is now.") from None
-    changes: dict[str, dict[str, Any]] = {"join": {"join": tuple(report["suggestions"]["join"])}, "group": {"group_column": rest}}
+    changes: dict[str, dict[str, Any]] = {
+        "join": {"join": tuple(report["suggestions"]["join"])},
+        "group": {"group_column": rest},
+        "near": {"near": True},
+    }
     return studio.data.read_again(dataset, **changes.get(act, {}))
 
 

@@ -6,6 +6,9 @@ from steering.data import REASONS, render
 from steering.spec import TaskSpec
 from steering.ui import text
 
+MANY = 20_000
+"""Rows from which near-duplicates are looked for only when asked (below, it takes no time: steering/studio/desk.py)."""
+
 
 def blocking(report: dict[str, Any]) -> str:
     """The first problem that forbids training; empty where there is none."""
@@ -55,6 +58,10 @@ def _suggested(report: dict[str, Any]) -> str:
         column = found["group_columns"][0]
         buttons.append(
             ("Keep them together", f"group:{column}", f"Rows with the same {column!r} may belong together, so they should be on one side.")
+        )
+    if report["rows_read"] > MANY and not any(p["kind"] in ("near_duplicates", "form") for p in report["problems"]):
+        buttons.append(
+            ("Look for near-duplicates", "near:", f"{report['rows_read']:,} rows: it takes a few seconds to look for texts that nearly repeat.")
         )
     lines = "".join(f"<p>{text.safe(said)} {text.pick(name, value, said)}</p>" for name, value, said in buttons)
     return f'<div class="notice note">{lines}</div>' if lines else ""
