@@ -64,7 +64,14 @@ def training(steps: Sequence[dict[str, Any]], looks: Sequence[dict[str, Any]], t
         if shares[0] is not None:
             data.append(_line("your prompt's accuracy", [0, total], [shares[0]] * 2, ACCENT, dash="dash", width=1.5, yaxis="y2", showlegend=False))
         layout["xaxis"]["anchor"] = "y2"
-        layout["yaxis2"] = {"title": {"text": "accuracy"}, "domain": [0, 0.3], "tickformat": ".0%", "anchor": "x"}
+        layout["yaxis2"] = {
+            "title": {"text": "accuracy"},
+            "domain": [0, 0.3],
+            "range": [0, 1],
+            "tickvals": [0, 0.5, 1],
+            "tickformat": ".0%",
+            "anchor": "x",
+        }
     return figure(data, height=430, **layout)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 DRAW = r"""
-const box = element.querySelector('.pl'); let bound = false;
+const box = element.querySelector('.pl'); let waiting = true;
 function draw() {
   if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
+  waiting = !element.offsetParent; if (waiting) return;  // drawn on a hidden station it would have no size, and stay empty
   box.style.display = 'block';
   const dark = document.body.classList.contains('dark'), grid = dark ? '#3f3f5a' : '#e2e8f0';
   const f = JSON.parse(props.value), ax = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
@@ -21,6 +22,7 @@ function draw() {
   Plotly.react(box, f.data, f.layout, {responsive: true, displaylogo: false, modeBarButtons: [['toImage', 'zoom2d', 'pan2d', 'resetScale2d']]});
 }
 draw(); watch('value', draw);
+new IntersectionObserver(seen => { if (waiting && seen.some(one => one.isIntersecting)) draw(); }).observe(element);
 new MutationObserver(draw).observe(document.body, {attributes: true, attributeFilter: ['class']});
 """
 PICK = """

@@ -64,6 +64,9 @@ def test_own_file_to_verdict_with_stop_and_continue(start_app, open_page, tmp_pa
     page.locator("#run-continue").click()
     expect(page.locator("#verdict-headline .big")).to_contain_text("prompt", timeout=10 * MINUTES)
     expect(page.locator("#verdict-table")).to_contain_text("4 examples")
+    page.get_by_role("tab", name="2 Train").click()
+    page.locator("#run-chart").scroll_into_view_if_needed()
+    expect(page.locator("#run-chart .scatterlayer .trace").first).to_be_visible(timeout=MINUTES)
     _no_sideways_scroll(page)
 
 
