@@ -53,8 +53,13 @@ def _example(item: Any) -> Example:
     return Example(**given | {"references": tuple(given.get("references", ()))})
 
 
+_WITHOUT_DATASET = "DELETE FROM placements WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.name = placements.dataset)"
+
+
 class Datasets(Database):
     """The datasets of a home. The bytes of an upload lie in ``data/`` under their own digest."""
+
+    _remembered: tuple[tuple[str, float], tuple[Example, ...]] | None = None
 
     def placements(self, name: str) -> dict[str, Side]:
         """Sides that rows of this dataset were once placed on, by text key."""
@@ -90,11 +95,20 @@ class Datasets(Database):
     def forget_content(self, digest: str) -> None:
         """Delete the bytes of an upload with the labels given to its rows, unless a dataset was read from them."""
         with self._write() as db:
-            kept = db.execute("SELECT COUNT(*) FROM datasets WHERE content = ?", (digest,)).fetchone()[0]
-            if not kept:
+            if not self._used(digest):
                 db.execute("DELETE FROM labels WHERE content = ?", (digest,))
-        if digest and not kept:
+        self.drop_unused(digest)
+
+    def drop_unused(self, digest: str) -> None:
+        """Delete the bytes of an upload that nothing came of: no dataset was read from them, and no row of them has a label."""
+        labelled = self._rows("SELECT 1 FROM labels WHERE content = ? LIMIT 1", digest)
+        if digest and not labelled and not self._used(digest):
             self._content_path(digest).unlink(missing_ok=True)
+
+    def _used(self, digest: str) -> bool:
+        """Whether a dataset was read from these bytes, or has them as its own validation or test file."""
+        own = "EXISTS (SELECT 1 FROM json_each(datasets.reading, '$.extra') AS own WHERE own.value = ?)"
+        return bool(self._rows(f"SELECT 1 FROM datasets WHERE content = ? OR {own} LIMIT 1", digest, digest))
 
     def _content_path(self, digest: str) -> Path:
         if not re.fullmatch("[0-9a-f]{32}", digest):
@@ -141,12 +155,11 @@ class Datasets(Database):
         return Dataset(**values)
 
     def _examples(self, digest: str, created: float, packed: str) -> tuple[Example, ...]:
-        """The examples of the last few datasets are remembered: the page asks for them at every change of a prompt."""
-        known: dict[tuple[str, float], tuple[Example, ...]] = self._local.__dict__.setdefault("examples", {})
-        if (digest, created) not in known:
-            known.clear()
-            known[digest, created] = tuple(_example(item) for item in json.loads(packed))
-        return known[digest, created]
+        """The examples of the last dataset are remembered, once for all threads: the page asks for them at every change of a prompt."""
+        known = self._remembered
+        if known is None or known[0] != (digest, created):
+            known = self._remembered = ((digest, created), tuple(_example(item) for item in json.loads(packed)))
+        return known[1]
 
     def datasets(self) -> list[ListedDataset]:
         """All datasets, newest first."""
@@ -162,17 +175,16 @@ class Datasets(Database):
         with self._write() as db:
             db.execute("UPDATE datasets SET name = ? WHERE digest = ?", (name, digest))
             db.execute("INSERT OR IGNORE INTO placements SELECT ?, key, side FROM placements WHERE dataset = ?", (name, old))
+            db.execute(_WITHOUT_DATASET, (old,))
 
     def delete_dataset(self, digest: str) -> None:
-        """Forget a dataset: its rows, its report, and, where no other dataset was read from it, the uploaded file.
+        """Forget a dataset: its rows, its report, and, where no other dataset was read from them, the uploaded files.
 
         Placements are hashes of texts; they go when the last version under that name goes.
         """
         found = self.dataset(digest)
         with self._write() as db:
             db.execute("DELETE FROM datasets WHERE digest = ?", (digest,))
-            db.execute(
-                "DELETE FROM placements WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.name = placements.dataset)",
-                (found.name,),
-            )
-        self.forget_content(found.content)
+            db.execute(_WITHOUT_DATASET, (found.name,))
+        for content in (found.content, *found.reading.get("extra", {}).values()):
+            self.forget_content(content)

@@ -1,12 +1,13 @@
 """The data desk's use-cases: read and keep a file, read it again in another way, rename it, delete it. The page and the command line call these."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steering.data import Limits, Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
 from steering.data.samples import Sample
-from steering.errors import DataError, NotFoundError
+from steering.errors import DataError, NotFoundError, SteeringError
 from steering.knobs import from_json, to_json
 from steering.spec import SIDES, Fix, Kind, Side, TaskSpec, digest
 from steering.store import ACTIVE, Store
@@ -72,8 +73,9 @@ class DataDesk:
         Raises:
             DataError: it cannot be read as labelled data; StorageError: it cannot be kept.
         """
-        own: dict[str, str] = {side: self.store.keep_content(given) for side, given in (extra or {}).items()}
-        return self._read(name, self.store.keep_content(content), replace(reading or Reading(), extra=own))
+        with self._keeping(content, *(extra or {}).values()) as (kept, *others):
+            own: dict[str, str] = dict(zip(extra or {}, others, strict=True))
+            return self._read(name, kept, replace(reading or Reading(), extra=own))
 
     def read_again(self, dataset: str, **changes: Any) -> Upload:
         """The same file with some decisions changed; the dataset as it was stays, so that runs keep what they were trained on.
@@ -97,7 +99,19 @@ class DataDesk:
     def add_own(self, dataset: str, side: Side, content: bytes) -> Upload:
         """Take the person's own file for one side; FILE is not split for that side any more."""
         kept = from_json(Reading, self.store.dataset(dataset).reading)
-        return self.read_again(dataset, extra={**kept.extra, side: self.store.keep_content(content)})
+        with self._keeping(content) as (own,):
+            return self.read_again(dataset, extra={**kept.extra, side: own})
+
+    @contextmanager
+    def _keeping(self, *contents: bytes) -> Iterator[list[str]]:
+        """Digests of bytes that are kept; what is refused leaves nothing behind."""
+        kept = [self.store.keep_content(content) for content in contents]
+        try:
+            yield kept
+        except SteeringError:
+            for digest in kept:
+                self.store.drop_unused(digest)
+            raise
 
     def _read(self, name: str, content: str, reading: Reading, *, place_anew: bool = False) -> Upload:
         given = self.store.content(content)

@@ -58,7 +58,19 @@ class LabelDesk:
         Raises:
             DataError: it cannot be read, or holds no column of text.
         """
-        return self.sheet(name, self.store.keep_content(content))
+        kept = self.store.keep_content(content)
+        try:
+            return self.sheet(name, kept)
+        except DataError:
+            self.store.drop_unused(kept)
+            raise
+
+    def could_begin(self, name: str, content: bytes) -> bool:
+        """Whether a file holds texts that could be labelled; nothing of it is kept."""
+        try:
+            return bool(text_columns(read(name, content, ReadOptions(unlabelled=True, limits=self.data.limits))))
+        except DataError:
+            return False
 
     def sheet(self, name: str, content: str) -> Sheet:
         """The same by the digest of bytes that are kept.

@@ -62,9 +62,7 @@ def load_file(studio: Studio, path: str | None) -> list[Any]:
 
 def _with_way_out(studio: Studio, name: str, content: bytes, error: DataError) -> DataError:
     """The error, with the way out where only the labels are missing."""
-    try:
-        studio.labelling.begin(name, content)
-    except SteeringError:
+    if not studio.labelling.could_begin(name, content):
         return error
     return DataError(error.message, f"{error.hint} Or label the texts here: open 'Label rows here' and choose the file.")
 

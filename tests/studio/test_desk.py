@@ -56,3 +56,40 @@ def test_rename_and_delete(studio) -> None:
     assert studio.runs() == [] and studio.store.datasets() == []
     with pytest.raises(NotFoundError):
         studio.data.read_again(upload.digest, kind=None)
+
+
+def kept(studio) -> set[str]:
+    folder = studio.store.home / "data"
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_a_refused_file_leaves_nothing_behind_and_labels_survive_a_refusal(studio) -> None:
+    with pytest.raises(DataError):
+        studio.data.upload("rows.csv", b"text\nonly one column\n")
+    with pytest.raises(DataError):
+        studio.data.upload("rows.csv", ROWS, extra={"test": b"no table"})
+    assert kept(studio) == set()
+    texts = b"".join(b"a text about thing %d\n" % i for i in range(20))
+    assert studio.labelling.could_begin("texts.txt", texts) and kept(studio) == set()
+    sheet = studio.labelling.begin("texts.txt", texts)
+    studio.labelling.give(sheet, 2, "good")
+    with pytest.raises(DataError):
+        studio.data.upload("texts.txt", texts)
+    assert kept(studio) == {sheet.content} and studio.store.labels(sheet.content) == {2: "good"}
+
+
+def test_own_files_go_with_the_last_dataset_that_uses_them(studio) -> None:
+    upload = studio.data.upload("rows.csv", ROWS)
+    own = studio.data.add_own(upload.digest, "test", b"title,text,label\na,an own test row,yes\nb,another own test row,no\n")
+    assert len(kept(studio)) == 2
+    studio.data.delete(own.digest)
+    assert len(kept(studio)) < 2
+    for one in studio.store.datasets():
+        studio.data.delete(one.digest)
+    assert kept(studio) == set()
+
+
+def test_a_rename_leaves_no_placements_under_the_old_name(studio) -> None:
+    upload = studio.data.upload("rows.csv", ROWS)
+    studio.data.rename(upload.digest, "new")
+    assert studio.store.placements("rows.csv") == {} and studio.store.placements("new") == upload.prepared.sides
