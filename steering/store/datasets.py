@@ -33,11 +33,12 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDataset:
-    """One line of the dataset list. ``runs``: how many runs were trained on it."""
+    """One line of the dataset list. ``content``: digest of its file, which other versions share; ``runs``: how many runs were trained on it."""
 
     digest: str
     name: str
     created: float
+    content: str
     rows: int
     runs: int
 
@@ -164,10 +165,19 @@ class Datasets(Database):
     def datasets(self) -> list[ListedDataset]:
         """All datasets, newest first."""
         rows = self._rows(
-            "SELECT digest, name, created, json_extract(report, '$.rows_usable') AS rows, "
+            "SELECT digest, name, created, content, json_extract(report, '$.rows_usable') AS rows, "
             "(SELECT COUNT(*) FROM runs WHERE json_extract(runs.spec, '$.dataset') = datasets.digest) AS runs FROM datasets ORDER BY created DESC"
         )
         return [ListedDataset(**{**dict(row), "rows": row["rows"] or 0}) for row in rows]
+
+    def versions(self, digest: str) -> list[ListedDataset]:
+        """A dataset and the others that were read from the same file under the same name, newest first.
+
+        Raises:
+            NotFoundError: there is none with this digest.
+        """
+        found = self.dataset(digest)
+        return [one for one in self.datasets() if one.digest == digest or (found.content and (one.name, one.content) == (found.name, found.content))]
 
     def rename_dataset(self, digest: str, name: str) -> None:
         """Another name for a dataset; its placements go with it, so that a later version under the new name keeps every row's side."""

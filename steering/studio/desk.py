@@ -10,7 +10,7 @@ from steering.data.samples import Sample
 from steering.errors import DataError, NotFoundError, SteeringError
 from steering.knobs import from_json, to_json
 from steering.spec import SIDES, Fix, Kind, Side, TaskSpec, digest
-from steering.store import ACTIVE, Store
+from steering.store import ACTIVE, ListedDataset, Store
 
 AT_ONCE = 3_000_000
 """Bytes of a file in which near-duplicates are looked for at once (about two seconds); in larger ones when asked."""
@@ -170,20 +170,31 @@ class DataDesk:
             raise DataError("a dataset's name has 1 to 120 characters.", "Type a shorter name, or any name at all.")
         self.store.rename_dataset(dataset, wanted)
 
+    def listed(self) -> list[ListedDataset]:
+        """Every file once, newest first, by its latest version; ``runs`` counts those of all its versions."""
+        found: dict[tuple[str, str], ListedDataset] = {}
+        for one in self.store.datasets():
+            key = (one.name, one.content or one.digest)
+            found[key] = replace(found[key], runs=found[key].runs + one.runs) if key in found else one
+        return list(found.values())
+
     def delete(self, dataset: str) -> int:
-        """Delete a dataset: its file, its rows, and the runs trained on it, whose results quote its rows. Returns how many runs went with it.
+        """Delete a dataset in all versions in which its file was read: the file, the rows, and the runs trained on them, whose results quote the
+        rows. Returns how many runs went with it.
 
         Saved prompts stay: they hold vectors and numbers, no rows.
 
         Raises:
             DataError: a run on it is waiting or at work; NotFoundError: no such dataset.
         """
-        trained = [run for run in self.store.runs() if run.spec.dataset == dataset]
+        versions = {one.digest for one in self.store.versions(dataset)}
+        trained = [run for run in self.store.runs() if run.spec.dataset in versions]
         if any(run.state in ACTIVE for run in trained):
             raise DataError("a run on this dataset is waiting or at work.", "Stop it first, then delete the dataset.")
         for run in trained:
             self.store.delete_run(run.id)
-        self.store.delete_dataset(dataset)
+        for version in versions:
+            self.store.delete_dataset(version)
         return len(trained)
 
 

@@ -46,7 +46,7 @@ def draw_keeping() -> SimpleNamespace:
 
 def cards(studio: Studio) -> str:
     """All datasets, newest first."""
-    found = studio.store.datasets()
+    found = studio.data.listed()
     if not found:
         return text.empty("Every file that was read is kept here.")
     return f'<div class="cards">{"".join(map(_card, found[:60]))}</div>'
@@ -89,8 +89,7 @@ def rename(studio: Studio, digest: str, name: str | None) -> list[Any]:
 def ask_delete(studio: Studio, digest: str) -> list[Any]:
     """The question before deleting: what goes with it."""
     _require(digest)
-    found = next((one for one in studio.store.datasets() if one.digest == digest), None)
-    runs = found.runs if found else 0
+    runs = sum(one.runs for one in studio.store.versions(digest))
     trained = "The run trained on it goes" if runs == 1 else f"The {runs} runs trained on it go"
     more = f" {trained} with it: their results quote its rows." if runs else ""
     name = text.safe(studio.store.dataset(digest).name)

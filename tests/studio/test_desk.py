@@ -81,12 +81,21 @@ def test_a_refused_file_leaves_nothing_behind_and_labels_survive_a_refusal(studi
 def test_own_files_go_with_the_last_dataset_that_uses_them(studio) -> None:
     upload = studio.data.upload("rows.csv", ROWS)
     own = studio.data.add_own(upload.digest, "test", b"title,text,label\na,an own test row,yes\nb,another own test row,no\n")
+    other = studio.data.upload("other.csv", ROWS)
     assert len(kept(studio)) == 2
     studio.data.delete(own.digest)
-    assert len(kept(studio)) < 2
-    for one in studio.store.datasets():
-        studio.data.delete(one.digest)
+    assert [one.digest for one in studio.store.datasets()] == [other.digest] and len(kept(studio)) == 1
+    studio.data.delete(other.digest)
     assert kept(studio) == set()
+
+
+def test_a_file_is_listed_once_and_deleted_in_all_its_versions(studio) -> None:
+    first = studio.data.upload("rows.csv", ROWS)
+    second = studio.data.read_again(first.digest, text_column="title")
+    studio.stop(studio.start(studio.plan(first.digest, first.task)))
+    (listed,) = studio.data.listed()
+    assert (listed.digest, listed.runs) == (second.digest, 1)
+    assert studio.data.delete(second.digest) == 1 and studio.store.datasets() == [] and kept(studio) == set()
 
 
 def test_a_rename_leaves_no_placements_under_the_old_name(studio) -> None:
