@@ -106,7 +106,7 @@ def prepare(
             kind=mapping.kind,
             groups=groups_of(data.examples, group_column, found) if group_column or found else {},
         )
-        decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None)
+        decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None, near_looked=near is not False)
         made = report(data, placed, columns=columns, decided=decided, said=said)
         return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)
 

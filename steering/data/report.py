@@ -28,6 +28,7 @@ class Decided:
     changed: dict[str, int] = field(default_factory=dict)
     group_column: str | None = None
     split_column: str | None = None
+    near_looked: bool = False
 
 
 _NOTHING = Decided()
@@ -39,7 +40,8 @@ class Report:
 
     ``rows_read == rows_usable + sum(left_out.values())``. ``sides`` counts the rows of each side, ``labels`` those of each class (empty for
     generation). ``detectable_gap_points`` is the smallest difference in accuracy that the test rows are likely to show. ``fixes`` are those that
-    were applied, ``changed`` the rows that they rewrote; ``suggestions`` are not applied.
+    were applied, ``changed`` the rows that they rewrote; ``suggestions`` are not applied;
+    ``near_looked``: near-duplicates were looked for.
     """
 
     format: str
@@ -62,6 +64,7 @@ class Report:
     changed: dict[str, int] = field(default_factory=dict)
     group_column: str | None = None
     split_column: str | None = None
+    near_looked: bool = False
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
@@ -103,6 +106,7 @@ def report(
         changed=decided.changed,
         group_column=decided.group_column,
         split_column=decided.split_column,
+        near_looked=decided.near_looked,
     )
 
 

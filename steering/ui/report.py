@@ -6,9 +6,6 @@ from steering.data import REASONS, render
 from steering.spec import TaskSpec
 from steering.ui import text
 
-MANY = 20_000
-"""Rows from which near-duplicates are looked for only when asked (below, it takes no time: steering/studio/desk.py)."""
-
 
 def blocking(report: dict[str, Any]) -> str:
     """The first problem that forbids training; empty where there is none."""
@@ -59,7 +56,7 @@ def _suggested(report: dict[str, Any]) -> str:
         buttons.append(
             ("Keep them together", f"group:{column}", f"Rows with the same {column!r} may belong together, so they should be on one side.")
         )
-    if report["rows_read"] > MANY and not any(p["kind"] in ("near_duplicates", "form") for p in report["problems"]):
+    if not report.get("near_looked", True):
         buttons.append(
             ("Look for near-duplicates", "near:", f"{report['rows_read']:,} rows: it takes a few seconds to look for texts that nearly repeat.")
         )
