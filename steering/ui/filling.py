@@ -1,7 +1,6 @@
 """A dataset onto the controls of station 1, and the task back from them."""
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from steering.data import dropped_csv, dropped_rows, fields
 from steering.errors import DataError, SteeringError
 from steering.knobs import from_json, to_json
 from steering.spec import Fix, Side, TaskSpec
-from steering.studio import Reading, Studio, Upload
+from steering.studio import Reading, Studio, Upload, suggested_prompt
 from steering.ui import plots, text
+from steering.ui.downloads import offered
 from steering.ui.report import about, blocking, button_text, reading_of
 
 SHOWN = 8
@@ -38,7 +38,8 @@ class Typed:
     words: Any
 
     def kept(self, upload: Upload) -> TaskSpec:
-        """The new task with what still fits of the typed one: the prompt always, the template if the text is in it, words of labels that remain."""
+        """The new task with what still fits of the typed one: the prompt if it is the person's own and not the one suggested, the template if
+        the text is in it, and the words of labels that remain."""
         try:
             own = current_task(self.base, self.prompt, self.template, self.words)
         except SteeringError:
@@ -46,7 +47,12 @@ class Typed:
         guessed, mapping = upload.task, upload.prepared.mapping
         words = {label: own.label_words.get(label, word) for label, word in guessed.label_words.items()}
         fits = set(mapping.parts) <= set(fields(own.template)) and own.kind == guessed.kind
-        return replace(guessed, prompt=self.prompt, template=own.template if fits else guessed.template, label_words=words, stop=own.stop)
+        prompt = guessed.prompt if own.prompt == self._suggested() else own.prompt
+        return replace(guessed, prompt=prompt, template=own.template if fits else guessed.template, label_words=words, stop=own.stop)
+
+    def _suggested(self) -> str:
+        """The prompt that was suggested for the labels before."""
+        return suggested_prompt(from_json(TaskSpec, json.loads(self.base)).label_words)
 
 
 def load_file(studio: Studio, path: str | None) -> list[Any]:
@@ -149,9 +155,8 @@ def _dropped(upload: Upload) -> Any:
     count = len(dropped_rows(upload.prepared))
     if not count:
         return gr.DownloadButton(visible=False)
-    path = Path(tempfile.mkdtemp(prefix="left-out-")) / "left_out_rows.csv"
-    path.write_bytes(dropped_csv(upload.prepared))
-    return gr.DownloadButton(f"Download the {count:,} rows that are left out, with the reason", value=str(path), visible=True)
+    path = offered("left_out_rows.csv", dropped_csv(upload.prepared))
+    return gr.DownloadButton(f"Download the {count:,} rows that are left out, with the reason", value=path, visible=True)
 
 
 def restore(studio: Studio, run: str) -> list[Any]:

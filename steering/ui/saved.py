@@ -1,7 +1,5 @@
 """Station 5, Saved: prompts on disk; use, download, copy the code, delete."""
 
-import shutil
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +12,7 @@ from steering.errors import NotFoundError
 from steering.methods import METHODS
 from steering.studio import Studio
 from steering.ui import text, verdict, widgets
+from steering.ui.downloads import offered
 from steering.ui.snippet import snippet
 
 
@@ -136,8 +135,8 @@ def details(card: Card) -> str:
 
 
 def download(path: Path) -> str:
-    """A copy in a fresh temporary folder, which is what the page may serve."""
-    return str(shutil.copy2(path, Path(tempfile.mkdtemp(prefix="prompt-")) / path.name))
+    """A copy that the page may serve."""
+    return offered(path.name, path.read_bytes())
 
 
 def use(studio: Studio, name: str, typed: str) -> list[str]:

@@ -45,6 +45,14 @@ def test_a_fix_is_applied_by_one_click_and_undone_by_another(written, loaded) ->
     assert back["dataset"] == loaded["dataset"]
 
 
+def test_a_suggested_prompt_follows_the_labels_and_an_own_one_stays(written, loaded) -> None:
+    problems = kept_report(written, loaded)["problems"]
+    at = next(i for i, p in enumerate(problems) if p["fixes"] and p["fixes"][0]["name"] == "rename_labels")
+    untouched = typed(loaded, prompt=loaded["prompt"], words=loaded["words"].value["data"])
+    fixed = named(filling.picked(written.studio, f"fix:{at}:0", loaded["dataset"], *untouched))
+    assert fixed["prompt"] != loaded["prompt"] and len(fixed["prompt"]) < len(loaded["prompt"])
+
+
 def test_a_button_that_is_no_longer_there_is_a_sentence(written, loaded) -> None:
     for choice in ("fix:99:0", "fix:x", "undo:5", "undo:"):
         with pytest.raises(DataError, match=r"no longer offered\. Look at the report as it is now\."):
