@@ -1,7 +1,8 @@
 """Labelling in the page: one row at a time, the least certain first, every label kept at once; then the labelled rows become a dataset."""
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from steering.data import ReadOptions, Table, export_csv, read, text_columns, text_key
@@ -20,17 +21,21 @@ REMEMBERED = 4
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file that is being labelled: its name, the digest of its bytes, the text columns (best first), and the line and text of every row."""
+    """A file that is being labelled: its name, the digest of its bytes, and the text columns (best first)."""
 
     name: str
     content: str
     columns: tuple[str, ...]
     table: Table
+    _texts: dict[str, dict[int, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def texts(self, column: str) -> dict[int, str]:
-        """Line and text of the rows that have one."""
-        cells = zip((row.line for row in self.table.rows), self.table.column(column), strict=True)
-        return {line: text for line, text in cells if text}
+        """Line and text of the rows that have one, in an order that mixes the file but stays the same, because neighbouring rows are often
+        alike. Worked out once: it is asked for at every label."""
+        if column not in self._texts:
+            cells = zip((row.line for row in self.table.rows), self.table.column(column), strict=True)
+            self._texts[column] = dict(sorted(((line, text) for line, text in cells if text), key=lambda item: text_key(item[1])))
+        return self._texts[column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class LabelDesk:
 
     def __init__(self, store: Store, data: DataDesk) -> None:
         self.store, self.data = store, data
-        self._tables: dict[tuple[str, str], Table] = {}
+        self._sheets: dict[tuple[str, str], Sheet] = {}
 
     def begin(self, name: str, content: bytes) -> Sheet:
         """A file to be labelled.
@@ -73,23 +78,25 @@ class LabelDesk:
             return False
 
     def sheet(self, name: str, content: str) -> Sheet:
-        """The same by the digest of bytes that are kept.
+        """The same by the digest of bytes that are kept. Read once, not at every label; the last few files are remembered.
 
         Raises:
             NotFoundError: they are not; DataError: as :meth:`begin`.
         """
-        table = self._table(name, content)
+        if (name, content) in self._sheets:
+            return self._sheets[name, content]
+        table = read(name, self.store.content(content), ReadOptions(unlabelled=True, limits=self.data.limits))
         columns = text_columns(table)
         if not columns:
             raise DataError(f"{name!r} has no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
-        return Sheet(name, content, columns, table)
+        while len(self._sheets) >= REMEMBERED:
+            self._sheets.pop(next(iter(self._sheets)))
+        return self._sheets.setdefault((name, content), Sheet(name, content, columns, table))
 
     def progress(self, sheet: Sheet, column: str, order: Sequence[int] = ()) -> Progress:
-        """The next row: the first of ``order`` that has no label yet (least certain first), else in an order that mixes the file but stays the
-        same, because neighbouring rows are often alike."""
+        """The next row: the first of ``order`` that has no label yet (least certain first), else of the mixed file."""
         given, texts = self.store.labels(sheet.content), sheet.texts(column)
-        mixed = sorted(texts, key=lambda line: text_key(texts[line]))
-        line = next((line for line in (*order, *mixed) if line in texts and line not in given), None)
+        line = next((line for line in itertools.chain(order, texts) if line in texts and line not in given), None)
         counts: dict[str, int] = {}
         for label in given.values():
             if label != SKIPPED:
@@ -108,7 +115,7 @@ class LabelDesk:
     def ask_order(self, sheet: Sheet, column: str, labels: Sequence[str], prompt: str, contestant: str, model: str = "") -> str:
         """Enqueue "which rows is the model least certain of?"; returns the request's id."""
         given, texts = self.store.labels(sheet.content), sheet.texts(column)
-        left = [line for line in sorted(texts, key=lambda line: text_key(texts[line])) if line not in given][:ASKED]
+        left = list(itertools.islice((line for line in texts if line not in given), ASKED))
         words = {label: label for label in labels}
         task = TaskSpec(kind="classification", template="{text}\nLabel:", prompt=prompt, label_words=words)
         payload = {"task": to_json(task), "contestant": contestant, "rows": [[line, texts[line]] for line in left], "model": model}
@@ -128,13 +135,5 @@ class LabelDesk:
 
     def forget(self, sheet: Sheet) -> None:
         """Delete the file and the labels given so far; datasets made of them stay."""
-        self._tables.pop((sheet.name, sheet.content), None)
+        self._sheets.pop((sheet.name, sheet.content), None)
         self.store.forget_content(sheet.content)
-
-    def _table(self, name: str, content: str) -> Table:
-        """Read once, not at every label; the last few files are remembered."""
-        if (name, content) not in self._tables:
-            if len(self._tables) >= REMEMBERED:
-                self._tables.pop(next(iter(self._tables)))
-            self._tables[name, content] = read(name, self.store.content(content), ReadOptions(unlabelled=True, limits=self.data.limits))
-        return self._tables[name, content]

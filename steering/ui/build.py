@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,7 +126,7 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     ui.run.change(None, ui.run, None, js=TO_ADDRESS.format("run"), **QUIET)
     ui.run.change(lambda run: run, ui.run, ui.kept, **POLL)
     ui.toggle.click(None, None, None, js="() => { document.body.classList.toggle('dark'); }", **QUIET)
-    enters = lambda station, run: live.enter(studio, station, run)  # noqa: E731
+    enters = partial(live.enter, studio)
     ui.station.change(enters, [ui.station, ui.run], [ui.saved.cards, ui.runs.cards, ui.vectors.prompt], **POLL)
 
     def open_run(event: gr.EventData) -> list[Any]:
