@@ -95,6 +95,7 @@ class Recipe:
     patience: int = knob(4, "looks without improvement after which training stops", low=1, high=1000, unit="looks")
     validation_rows: int = knob(96, "validation rows looked at each time, at most", low=4, high=5000, unit="rows")
     seed: int = knob(0, "fixes data order and random starts; the same seed gives the same result", low=0, high=2**31 - 1)
+    more: tuple[int, ...] = ()  # steps that were added after the end, one number a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class RunSpec:
     recipe: Recipe = field(default_factory=Recipe)
     model: str = EMBEDDED_MODEL
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
+    seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 
     @property
     def digest(self) -> str:

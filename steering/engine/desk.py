@@ -1,4 +1,4 @@
-"""A run's place in the world: its checkpoint file, its events in the store, its artifact. The story (story.py) yields; this writes."""
+"""A run's place in the world: its checkpoint file, its trail, its events in the store, its artifact. The story (story.py) yields; this writes."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from steering import artifact
 from steering.store import Store, replace_file
-from steering.train.trainer import State
+from steering.train.trainer import LAYOUT, State
 
 CHECKPOINT_SECONDS = 10.0
 """Between two checkpoints: what a kill can cost at most."""
@@ -23,7 +23,8 @@ class Desk:
 
     def __init__(self, store: Store, run: str, folders: list[Path], clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.run, self.folders, self.clock = store, run, folders, clock
-        self._path = store.run_folder(run) / "checkpoint.safetensors"
+        self.folder = store.run_folder(run)
+        self._path = self.folder / "checkpoint.safetensors"
         self._last = clock()
 
     @property
@@ -42,12 +43,14 @@ class Desk:
         self._last = self.clock()
 
     def load_checkpoint(self) -> State | None:
-        """The last checkpoint; None where there is none, or it cannot be read (then the run begins again)."""
+        """The last checkpoint; None where there is none, or it cannot be read or is another version's (then the run begins again)."""
         if not self._path.is_file():
             return None
         try:
             with safe_open(self._path, framework="pt") as file:
                 numbers = json.loads(file.metadata()["state"])
+                if numbers.get("layout") != LAYOUT:
+                    return None
                 return State({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return None

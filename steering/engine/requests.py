@@ -24,6 +24,7 @@ from steering.lm.generate import Decoding, generate
 from steering.methods.forms import root_of
 from steering.spec import TaskSpec
 from steering.store import Store
+from steering.train.trainer import best_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,7 @@ class Office:
         if state is None:
             context = contestants.Context(spec.task, (), self.folders)
             return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
-        best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-        return contestants.learned(self.lm, spec.method, root_of(self.lm, best), f"{run} step {int(state.numbers['best_step'])}")
+        return contestants.learned(self.lm, spec.method, root_of(self.lm, best_of(state)), f"{run} step {state.numbers['step']}")
 
 
 def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
