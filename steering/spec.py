@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from steering.errors import SpecError
 from steering.knobs import knob, to_json
 
 Kind = Literal["classification", "generation"]
@@ -96,6 +97,33 @@ class Recipe:
     validation_rows: int = knob(96, "validation rows looked at each time, at most", low=4, high=5000, unit="rows")
     seed: int = knob(0, "fixes data order and random starts; the same seed gives the same result", low=0, high=2**31 - 1)
     more: tuple[int, ...] = ()  # steps that were added after the end, one number a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much time a run may take, as values of the expert settings. ``recipe``: fields of :class:`Recipe` that differ from their defaults."""
+
+    title: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 1
+
+
+EFFORTS: dict[str, Effort] = {
+    "quick": Effort(title="Quick: 40 steps, a first impression", recipe={"steps": 40, "patience": 2}),
+    "standard": Effort(title="Standard: up to 100 steps, stops by itself"),
+    "thorough": Effort(title="Thorough: up to 200 steps, three seeds and their spread", recipe={"steps": 200, "patience": 6}, seeds=3),
+}
+
+
+def effort(name: str) -> Effort:
+    """The table's entry.
+
+    Raises:
+        SpecError: no such effort.
+    """
+    if name not in EFFORTS:
+        raise SpecError(f"effort {name!r} is not known.", f"Choose one of: {', '.join(EFFORTS)}.")
+    return EFFORTS[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

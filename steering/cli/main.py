@@ -13,7 +13,7 @@ from typing import Any
 from steering.cli import exchange, verbs
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
-from steering.spec import EMBEDDED_MODEL
+from steering.spec import EFFORTS, EMBEDDED_MODEL
 
 CONTESTANTS = "none, prompt:TEXT, few-shot:K, saved:NAME, or (fitted on --train) lora, probe, manual+bias; repeat it"
 
@@ -114,8 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
-    for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):
-        verb(name, act, text).add_argument("run")
+    verb("stop", verbs.stop, "stop a run at its next step").add_argument("run")
+    resume = verb("resume", verbs.resume, "continue a run in the foreground")
+    resume.add_argument("run")
+    resume.add_argument("--more", type=int, default=0, metavar="STEPS", help="train a run that is done for this many more steps")
     verb("saved", verbs.saved, "list the saved prompts")
     models = verb("models", verbs.models, "list the models, fetching the embedded one first")
     models.add_argument("--model", default="", help="also check this Hub id or folder")
@@ -158,7 +160,9 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method's own; repeat it")
+    parser.add_argument("--effort", choices=sorted(EFFORTS), default="standard", help="how much time it may take; other settings win over it")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--batch-size", type=int)

@@ -11,7 +11,7 @@ from steering.data import ReadOptions, limits_of, prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
 from steering.knobs import check
-from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec
+from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec, effort
 from steering.studio import Reading, RunView, Studio, Upload
 
 
@@ -61,10 +61,18 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     )
     task = _task(upload, args.prompt, args.template, args.label_words)
     given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
-    recipe = check(Recipe(**{name: value for name, value in given.items() if value is not None}))
+    chosen = effort(args.effort)
+    recipe = check(Recipe(**chosen.recipe | {name: value for name, value in given.items() if value is not None}))
     options = method_options(args.method, args.option) | ({} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens})
     spec = studio.plan(
-        upload.digest, task, method_name=args.method, name=args.name or args.file.stem, model=args.model, method_options=options, recipe=recipe
+        upload.digest,
+        task,
+        method_name=args.method,
+        name=args.name or args.file.stem,
+        model=args.model,
+        method_options=options,
+        recipe=recipe,
+        seeds=chosen.seeds if args.seeds is None else args.seeds,
     )
     run = studio.start(spec)
     return _finish(studio, run)
@@ -73,7 +81,10 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
 def resume(args: argparse.Namespace) -> dict[str, Any]:
     """``resume``: continue in the foreground."""
     studio = Studio.open(args.home)
-    studio.resume(args.run)
+    if args.more:
+        studio.train_on(args.run, args.more)
+    else:
+        studio.resume(args.run)
     return _finish(studio, args.run)
 
 
@@ -116,6 +127,9 @@ def run_result(view: RunView) -> dict[str, Any]:
         "best_step": view.artifact.get("best_step", best.get("step", 0)),
         "seconds": round(view.run.finished - view.run.started, 2) if view.run.started and view.run.finished else 0.0,
         "validation": {"accuracy": best.get("accuracy"), "nll": best.get("nll")},
+        "seeds": view.finished.get("members", []),
+        "estimate": view.estimate,
+        "alarms": view.alarms,
         "comparison": comparison,
         "verdict": verdict,
     }

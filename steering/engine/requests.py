@@ -10,19 +10,21 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.beginning import begin, sides
 from steering.engine.certainty import certainty
+from steering.engine.estimate import estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
 from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
-from steering.knobs import from_json
+from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.methods.forms import root_of
-from steering.spec import TaskSpec
+from steering.spec import RunSpec, TaskSpec
 from steering.store import Store
 from steering.train.trainer import best_of
 
@@ -131,6 +133,20 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
 
 
+def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
+    spec = from_json(RunSpec, payload["spec"])
+    begun = begin(office.lm, spec, sides(office.store.dataset(spec.dataset).examples), office.folders)
+    making = estimate(begun.trainer)
+    while True:
+        try:
+            next(making)
+            yield {}
+        except StopIteration as end:
+            yield to_json(end.value)
+            return
+
+
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the model reads of a dataset under a task."""
     yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
@@ -157,5 +173,6 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "read": read,
     "certainty": certain,
     "chat": chat,
+    "estimate": estimated,
     "import": bring_in,
 }

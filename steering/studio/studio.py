@@ -27,6 +27,9 @@ from steering.studio.runview import RunView, run_view
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
 
+MORE_STEPS = 50
+"""Steps that "train on" adds."""
+
 
 def default_home() -> Path:
     """``STEERING_HOME``, else the user's data directory."""
@@ -69,6 +72,7 @@ class Studio:
         method_options: dict[str, Any] | None = None,
         recipe: Recipe | None = None,
         few_shot: int = 4,
+        seeds: int = 1,
     ) -> RunSpec:
         """A checked run specification; nothing starts yet.
 
@@ -94,6 +98,7 @@ class Studio:
             recipe=check(recipe or Recipe()),
             model=model.strip() or EMBEDDED_MODEL,
             few_shot=few_shot,
+            seeds=seeds,
         )
         return check(spec)
 
@@ -121,6 +126,20 @@ class Studio:
     def resume(self, run: str) -> None:
         """Continue a stopped or failed run from its last checkpoint."""
         self.store.requeue(run)
+
+    def train_on(self, run: str, steps: int = MORE_STEPS) -> None:
+        """Add steps to a run that has ended; it goes on from where it was.
+
+        Raises:
+            SpecError: the run has not ended, or ``steps`` is out of range.
+        """
+        if not 1 <= steps <= 5000:
+            raise SpecError(f"{steps} more steps were asked for, expected 1 to 5000.", "Give a number in that range.")
+        self.store.add_steps(run, steps)
+
+    def ask_estimate(self, spec: RunSpec) -> str:
+        """Enqueue "what will this run take?"; returns the request's id."""
+        return self.store.add_request("estimate", {"spec": to_json(spec), "model": spec.model})
 
     def runs(self) -> list[Run]:
         """All runs, newest first."""
