@@ -102,7 +102,7 @@ def test_parts_are_made_small_enough_for_the_memory_there_is(home, monkeypatch):
 def test_steps_are_added_to_a_run_that_is_done(home):
     studio = Studio.open(home)
     run = _start(studio)
-    with pytest.raises(SpecError, match="run 'films' is queued; steps are added to a run that is done."):
+    with pytest.raises(SpecError, match=r"run 'films' is queued; steps are added to a run that is done\."):
         studio.train_on(run, 5)
     _drain(studio)
     before = studio.run(run)
