@@ -128,7 +128,11 @@ def effort(name: str) -> Effort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU)."""
+    """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU).
+
+    ``imitate``: a contestant (``few-shot:8``, ``prompt:TEXT``) whose answers are learned instead of the labels; ``inputs``: digest of a kept file of
+    texts without labels for that (empty: the training rows' own).
+    """
 
     name: str
     dataset: str
@@ -137,6 +141,8 @@ class RunSpec:
     options: dict[str, Any] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
     model: str = EMBEDDED_MODEL
+    imitate: str = ""
+    inputs: str = ""
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
     seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 

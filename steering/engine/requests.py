@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from steering import artifact
 from steering.engine import contestants
 from steering.engine.beginning import begin, sides
 from steering.engine.certainty import certainty
-from steering.engine.estimate import estimate
+from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
 from steering.engine.reading import reading
@@ -136,15 +136,17 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
 def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
     spec = from_json(RunSpec, payload["spec"])
-    begun = begin(office.lm, spec, sides(office.store.dataset(spec.dataset).examples), office.folders)
-    making = estimate(begun.trainer)
-    while True:
-        try:
-            next(making)
-            yield {}
-        except StopIteration as end:
-            yield to_json(end.value)
-            return
+    found: list[Estimate] = []
+
+    def work() -> Generator[None, None, None]:
+        # Without the teacher: what it costs to learn does not depend on what is learned.
+        by_side = sides(office.store.dataset(spec.dataset).examples)
+        begun = yield from begin(office.lm, replace(spec, imitate=""), by_side, office.folders)
+        found.append((yield from estimate(begun.trainer)))
+
+    for _ in work():
+        yield {}
+    yield to_json(found[0])
 
 
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from steering.engine.beginning import Beginning, Sides, begin, sides
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
 from steering.engine.judging import Judging, judge
+from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import to_json
@@ -39,7 +40,8 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         SteeringError: of any room; the caller files it with the run.
     """
     by_side = sides(dataset.examples)
-    begun = begin(lm, spec, by_side, desk.folders)
+    desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
+    begun = yield from begin(lm, spec, by_side, desk.folders, desk.inputs(spec.inputs))
     trainer = begun.trainer
     started = time.time()
     yield
@@ -51,8 +53,10 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
     if not finished:
         return
-    comparison = yield from _judge(lm, spec, by_side, trainer, desk)
+    comparison = yield from _judge(lm, spec, by_side, begun, desk)
     if comparison is not None:
+        if begun.lesson is not None:
+            desk.put("imitation", trainer.step, agreement(lm, begun.lesson, root_of(lm, trainer.best).detach(), comparison))
         made = _with_scores(made, comparison)
         path = desk.save_artifact(made)
         desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
@@ -71,7 +75,7 @@ def _prepare(lm: FrozenLM, spec: RunSpec, by_side: Sides, begun: Beginning, desk
         trainer.restore(state)
     else:
         desk.store.update_run(desk.run, phase="measuring")
-        found = yield from estimate(begin(lm, spec, by_side, desk.folders).trainer)
+        found = yield from estimate(begun.fresh())
         trainer.budget = found.budget
         desk.put("estimate", 0, to_json(found))
     desk.store.update_run(desk.run, phase="training", step=trainer.step, steps=trainer.leg_start + sum(legs(spec.recipe)[trainer.leg :]))
@@ -146,18 +150,21 @@ def _say_progress(desk: Desk, phase: str, trainer: Trainer) -> None:
     desk.store.update_run(desk.run, phase=phase, step=trainer.step)
 
 
-def _judge(lm: FrozenLM, spec: RunSpec, by_side: Sides, trainer: Trainer, desk: Desk) -> Generator[None, None, Comparison | None]:
+def _judge(lm: FrozenLM, spec: RunSpec, by_side: Sides, begun: Beginning, desk: Desk) -> Generator[None, None, Comparison | None]:
     """Judge on the held-out rows; returns the comparison, None where there are no such rows or a stop was asked for."""
     if not by_side["test"]:
         return None
+    trainer = begun.trainer
     _say_progress(desk, "judging", trainer)
     context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"])
-    specs = ["none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"]
+    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
+    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}"])
     entered = [contestants.build(lm, name, context) for name in specs]
     others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.members) if i != trainer.chosen)
     entered.append(replace(contestants.learned(lm, spec.method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
-    primary = (entered[-1].name, entered[1].name if spec.task.prompt.strip() else entered[0].name)
+    rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
+    primary = (entered[-1].name, rival.name)
     for item in judge(lm, spec.task, entered, by_side["test"], primary=primary):
         if isinstance(item, Comparison):
             desk.put("comparison", trainer.step, comparison_json(item) | {"inputs": [row.values for row in by_side["test"]]})

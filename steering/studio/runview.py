@@ -27,6 +27,7 @@ class RunView:
     finished: dict[str, Any]
     judging: dict[str, Any]
     comparison: dict[str, Any]
+    imitation: dict[str, Any]
     artifact: dict[str, Any]
     progress: float
     seconds_left: float | None
@@ -66,6 +67,7 @@ def run_view(store: Store, run: str) -> RunView:
         finished=last("finished"),
         judging=last("judging"),
         comparison=last("comparison"),
+        imitation=last("imitation"),
         artifact=last("artifact"),
         progress=0.0,
         seconds_left=None,

@@ -27,6 +27,9 @@ from steering.studio.runview import RunView, run_view
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
 
+TEACHERS = ("few-shot", "prompt")
+"""Contestants that can be imitated."""
+
 MORE_STEPS = 50
 """Steps that "train on" adds."""
 
@@ -73,8 +76,11 @@ class Studio:
         recipe: Recipe | None = None,
         few_shot: int = 4,
         seeds: int = 1,
+        imitate: str = "",
+        inputs: bytes = b"",
     ) -> RunSpec:
-        """A checked run specification; nothing starts yet.
+        """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
+        that.
 
         Raises:
             DataError: too few rows or one class; TemplateError: template, prompt or label words do not fit; SpecError: a setting is out of range.
@@ -89,6 +95,10 @@ class Studio:
             method(method_name)
             raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
         options(method_name, method_options or {})
+        if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
+            raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
+        if inputs and not imitate:
+            raise SpecError("there are inputs without labels, and no prompt to imitate on them.", "Add --imitate few-shot:8, or leave --inputs out.")
         spec = RunSpec(
             name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
             dataset=data,
@@ -99,6 +109,8 @@ class Studio:
             model=model.strip() or EMBEDDED_MODEL,
             few_shot=few_shot,
             seeds=seeds,
+            imitate=imitate.strip(),
+            inputs=self.store.keep_content(inputs) if inputs else "",
         )
         return check(spec)
 

@@ -102,8 +102,8 @@ class Choice:
             nll=float(label_loss(log_probs, truth, 0.0).mean()),
             accuracy=float((guess == truth).float().mean()),
             mass=float(log_probs.logsumexp(-1).exp().mean()),
-            balance=_largest_share(guess),
-            true_balance=_largest_share(truth),
+            balance=largest_share(guess),
+            true_balance=largest_share(truth),
             log_probs=log_probs,
         )
 
@@ -189,7 +189,8 @@ def label_scores(lm: FrozenLM, root: Root, data: Encoded, labels: Labels) -> Gen
     return torch.cat(rows)
 
 
-def _largest_share(labels: Tensor) -> float:
+def largest_share(labels: Tensor) -> float:
+    """Share of the most frequent label number."""
     return float(labels.bincount().max()) / len(labels)
 
 
