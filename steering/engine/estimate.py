@@ -118,8 +118,9 @@ def _timed_step(trainer: Trainer) -> Generator[None, None, tuple[float, int]]:
 
 
 def _look_seconds(trainer: Trainer) -> Generator[None, None, float]:
-    """All members' looks, from the first slices of one."""
-    member = trainer.members[0]
+    """All members' looks, from the first slices of one; where there are folds, they are looked at in place of the others."""
+    looked = trainer.members[len(trainer.candidates) :] or trainer.candidates
+    member = looked[0]
     rows = member.material.validation
     if rows is None:
         return 0.0
@@ -133,4 +134,4 @@ def _look_seconds(trainer: Trainer) -> Generator[None, None, float]:
         start = time.perf_counter()
         if done == min(LOOK_SLICES, slices):
             break
-    return spent / done * slices * len(trainer.members)
+    return spent / done * slices * len(looked)

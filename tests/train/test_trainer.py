@@ -1,6 +1,7 @@
 """Training learns, keeps the best, resumes bit-equally, and never touches the model."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -233,6 +234,52 @@ def test_steps_added_after_the_end_continue_and_are_reproducible(lm):
     assert [e.step for e in after if isinstance(e, Step)] == [11, 12, 13, 14, 15, 16]
     at_once = _said(_trainer(lm, steps=10, more=(6,)).events())
     assert before[:-1] + after == at_once
+
+
+def _folded(lm, seeds=1, **recipe):
+    rows = _examples(24, "classification")
+    settings = Recipe(**({"steps": 20, "batch_size": 4, "evaluate_every": 5, "learning_rate": 0.2} | recipe))
+
+    def member(train, validation, seed=0):
+        steering = METHODS["prompt_tuning"].build(lm, Setting(LABELS, rows, seed), options("prompt_tuning", {}))
+        made = [objective(lm, LABELS, encode_examples(lm, LABELS, part, 9), 0.2) if part else None for part in (train, validation)]
+        return Member(lm, steering, Material(*made), replace(settings, seed=seed), rate=0.2)
+
+    parts = [rows[fold::3] for fold in range(3)]
+    folds = [member([row for row in rows if row not in part], part) for part in parts]
+    return Trainer(lm, [*(member(rows, []) if seed == 0 else member(rows, [], seed) for seed in range(seeds)), *folds], settings, folds=3)
+
+
+def test_folds_decide_where_the_whole_stops(lm):
+    trainer = _folded(lm)
+    events = list(trainer.events())
+    looks = [e for e in events if isinstance(e, Validation)]
+    assert {e.member for e in looks} == {0} and [e.step for e in looks] == [0, 5, 10, 15, 20]
+    end = events[-1]
+    assert end.best_step == min(looks, key=lambda e: e.nll).step and len(end.members) == 1 and end.member == 0
+    alone = _trainer(lm)
+    assert [e.loss for e in events if isinstance(e, Step) and e.member == 0] == pytest.approx(
+        [e.loss for e in alone.events() if isinstance(e, Step)], rel=1e-3
+    )
+    nlls = []
+    for fold in trainer.members[1:]:
+        assert fold.best_step == end.best_step
+        measured = list(fold.material.validation.measure(lm, root_of(lm, fold.best)))[-1]
+        nlls.append(measured.nll)
+    assert sum(nlls) / 3 == pytest.approx(min(e.nll for e in looks), abs=1e-5)
+
+
+def test_folds_resume_bit_equally(lm):
+    events = _said(_folded(lm, seeds=2).events())
+    for cut in (4, 9, 30):
+        first, said = _folded(lm, seeds=2), []
+        for event in first.events():
+            said += _said([event])
+            if len(said) > cut and first.settled:
+                break
+        second = _folded(lm, seeds=2)
+        second.restore(first.state())
+        assert said + _said(second.events()) == events
 
 
 # -- what a page shows ----------------------------------------------------------------------------------------------------------------------------
