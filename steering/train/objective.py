@@ -97,7 +97,7 @@ class Choice:
 
     def measure(self, lm: FrozenLM, root: Root) -> Iterator[Tick | Measured]:
         log_probs = yield from label_scores(lm, root, self.data, self.labels)
-        truth = torch.tensor(self.data.truth)
+        truth = torch.tensor(self.data.truth, device="cpu")  # beside the scores, which are on the CPU
         guess = log_probs.argmax(-1)
         yield Measured(
             nll=float(label_loss(log_probs, truth, 0.0).mean()),
