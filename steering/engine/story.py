@@ -26,6 +26,7 @@ from steering.methods.forms import root_of
 from steering.spec import RunSpec
 from steering.store import Dataset
 from steering.train.events import Snapshot, Tick
+from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
@@ -75,7 +76,7 @@ def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Gener
     else:
         desk.store.update_run(desk.run, phase="measuring")
         found = yield from estimate(begun.fresh())
-        trainer.budget = found.budget
+        trainer.thrift = Thrift(found.budget, found.recompute)
         desk.put("estimate", 0, to_json(found))
     desk.store.update_run(desk.run, phase="training", step=trainer.step, steps=trainer.leg_start + sum(legs(spec.recipe)[trainer.leg :]))
 

@@ -23,7 +23,7 @@ from steering.errors import TrainingError
 from steering.lm.frozen import FrozenLM
 from steering.spec import Recipe
 from steering.train.events import Alarm, Event, Finished, Snapshot, Step, Tick, Validation, Watched
-from steering.train.gradients import OutOfMemory, gradients, halved
+from steering.train.gradients import OutOfMemory, Thrift, gradients, thriftier
 from steering.train.health import alarms, spread
 from steering.train.member import Material, Member
 from steering.train.objective import Measured, mean, watched_rows
@@ -51,7 +51,7 @@ class Trainer:
         self.folds = folds
         self.lm, self.members, self.recipe = lm, tuple(members), recipe
         # About a second a micro-batch. Smaller ones would repeat the root more often and leave the matrix units half idle (1.3x slower at half).
-        self.budget = max(1, lm.tokens_per_slice * 3 // 4)
+        self.thrift = Thrift(max(1, lm.tokens_per_slice * 3 // 4))
         self.step = 0
         self.leg, self.leg_start = 0, 0
         self.settled = True  # everything that was said is in the state: a good moment for :meth:`state`
@@ -168,17 +168,18 @@ class Trainer:
             for member in live:
                 member.begin()
             try:
-                yield from gradients(self.lm, work, self.budget)
+                yield from gradients(self.lm, work, self.thrift)
                 return
             except OutOfMemory:
                 pass  # what did not fit is let go before anything else happens
-            self.budget = halved(work, self.budget)
+            self.thrift = thriftier(self.lm, work, self.thrift)
             if self.lm.device.type == "cuda":
                 torch.cuda.empty_cache()
             yield Alarm(
                 step=step,
                 kind="memory",
-                message=f"At step {step} memory ran out; the run goes on in parts of {self.budget} tokens, with the same gradient.",
+                message=f"At step {step} memory ran out; the run goes on in parts of {self.thrift.budget} tokens"
+                f"{', computing layers twice' if self.thrift.recompute else ''}, with the same gradient.",
                 hint="It is slower now. A smaller batch or shorter rows would avoid it.",
             )
 
@@ -251,7 +252,7 @@ class Trainer:
     def state(self) -> State:
         """What :meth:`restore` needs; call it between steps."""
         tensors = {f"{i}.{name}": t for i, member in enumerate(self.members) for name, t in member.tensors().items()}
-        numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN} | {"thrift": [self.thrift.budget, self.thrift.recompute]}
         return State(tensors, numbers | {"layout": LAYOUT, "chosen": self.chosen, "members": [m.numbers() for m in self.members]} | self._said())
 
     def _said(self) -> dict[str, Any]:
@@ -263,6 +264,7 @@ class Trainer:
         """Continue exactly where ``state`` was taken."""
         for name in _PLAIN:
             setattr(self, name, state.numbers[name])
+        self.thrift = Thrift(*state.numbers["thrift"])
         self.raised = set(state.numbers["raised"])
         for i, member in enumerate(self.members):
             mine = {name.removeprefix(f"{i}."): t for name, t in state.tensors.items() if name.startswith(f"{i}.")}
@@ -277,7 +279,7 @@ class Trainer:
             ]
 
 
-_PLAIN = ("step", "leg", "leg_start", "budget")
+_PLAIN = ("step", "leg", "leg_start")
 
 
 def best_of(state: State) -> dict[str, Tensor]:
