@@ -112,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
+    inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
+    inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")
+    inspect.add_argument("--again", action="store_true", help="measure anew, also where a result is kept")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
     for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):

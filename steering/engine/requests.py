@@ -13,6 +13,7 @@ from steering.engine import contestants
 from steering.engine.certainty import certainty
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
+from steering.engine.pruning import prune, strengthen
 from steering.engine.reading import reading
 from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -168,4 +169,6 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "certainty": certain,
     "chat": chat,
     "import": bring_in,
+    "prune": prune,
+    "strength": strengthen,
 }

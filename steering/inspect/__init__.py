@@ -10,12 +10,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steering.errors import ArtifactError, SpecError
+from steering.inspect.ablation import Ablation
+from steering.inspect.behaviour import Behaviour
 from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, View
+from steering.inspect.distil import Distil
 from steering.inspect.faithfulness import Faithfulness
+from steering.inspect.gain import Gain
+from steering.inspect.manual_neighbours import ManualNeighbours
 from steering.inspect.map import Map
 from steering.inspect.neighbours import Neighbours
+from steering.inspect.off_task import OffTask
 from steering.inspect.prefix import Prefix
 from steering.inspect.results import Result, result_from_json, result_to_json
+from steering.inspect.strength import Strength
 
 if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
@@ -42,7 +49,14 @@ VIEWS: dict[str, View] = {
     for v in (
         Neighbours(),
         Faithfulness(),
+        Gain(),
+        Behaviour(),
+        Ablation(),
+        Strength(),
+        ManualNeighbours(),
+        OffTask(),
         Map(),
+        Distil(),
         Prefix(),
     )
 }

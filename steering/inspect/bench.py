@@ -53,6 +53,16 @@ class Bench:
     def __len__(self) -> int:
         return len(self._items)
 
+    @classmethod
+    def of_texts(cls, lm: FrozenLM, texts: Sequence[str]) -> "Bench":
+        """Plain texts: every token but the first is graded, whatever stands before."""
+        made = object.__new__(cls)
+        made.lm, made.labels, made.rows, made.truth = lm, None, (), np.zeros(0, dtype=np.int64)
+        ids = [one for one in lm.encode_many(list(texts)) if len(one) > 1]
+        made.inputs, made.targets = tuple(one[:1] for one in ids), tuple(Target(one[:1], one[1:]) for one in ids)
+        made._items = made.targets
+        return made
+
     def first(self, count: int) -> "Bench":
         """The first rows alone; what they scored is shared."""
         part = object.__new__(Bench)
