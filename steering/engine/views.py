@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from steering import artifact
-from steering.engine.rows import thin
+from steering.engine.rows import mixed
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
 from steering.inspect.contract import address
@@ -57,7 +57,7 @@ def subject_with_rows(lm: FrozenLM, store: Store, made: artifact.Artifact, measu
         rows = [e for e in store.dataset(measured.rows).examples if e.key not in seen]
     if not rows:
         raise DataError(f"there are no rows that training of {made.card.name!r} never saw.", "Name a file with such rows: --rows FILE.")
-    held, train, validation = (tuple(thin(part, MOST)) for part in (rows, sides["train"], sides["validation"]))
+    held, train, validation = (tuple(mixed(part)[:MOST]) for part in (rows, sides["train"], sides["validation"]))
     prompts = measured.prompts or tried(store, made)
     other = subject(lm, measured.other) if measured.other else None
     return replace(subject(lm, made), rows=held, train=train, validation=validation, prompts=prompts, other=other)

@@ -90,9 +90,7 @@ def _row(effect: "Effect", names: list[str]) -> dict[str, Any]:
 
 def _curve(kept: "Sequence[Kept]", n: int) -> Lines:
     x = tuple(float(one.count) for one in kept)
-    y, low, high = (
-        tuple(None if one.share is None else round(getattr(one.share, side), 5) for one in kept) for side in ("value", "low", "high")
-    )
+    y, low, high = (tuple(None if one.share is None else round(getattr(one.share, side), 5) for one in kept) for side in ("value", "low", "high"))
     line = Line(name="share of the gain", x=x, y=y, low=low, high=high)
     caption = f"The most useful slots alone, on {n} rows; 0 is all slots masked, 1 the whole prompt. Empty where the gain may be none."
     return Lines(title="How few are enough", lines=(line,), x_title="slots kept", y_title="share of the gain kept", caption=caption)

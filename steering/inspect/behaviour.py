@@ -102,8 +102,7 @@ def _flips(rows: "Bench", both: "list[Scored]", labels: list[str]) -> list[dict[
     import numpy as np
 
     found = []
-    before, after = (score.log_probs for score in both)
-    assert before is not None and after is not None
+    before, after = (score.table for score in both)
     for i, (old, new) in enumerate(zip(before.argmax(1), after.argmax(1), strict=True)):
         if old == new:
             continue

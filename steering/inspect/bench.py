@@ -39,6 +39,12 @@ class Scored:
     log_probs: Floats | None
     correct: Any
 
+    @property
+    def table(self) -> Floats:
+        """``log_probs`` of a classification."""
+        assert self.log_probs is not None, "generation has no labels"
+        return self.log_probs
+
 
 class Bench:
     """Rows of one task, cut once with ``room`` for the longest root, so that every root is given the same inputs."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from steering.errors import SpecError
 from steering.evaluate.fitted import fit_biases
 from steering.evaluate.shares import share
 from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, missing, require_labels
@@ -47,6 +48,8 @@ class Gain:
 
         task = require_labels(self.name, subject)
         roots = manual(lm, task), learned(lm, subject)
+        if not subject.train:
+            raise SpecError(f"view {self.name!r} fits label biases on training rows, and there are none.", "Name a dataset with training rows.")
         fit, choose, rows = (bench(lm, subject, side, *roots) for side in (subject.train, subject.validation, subject.rows))
         name = "your prompt" if task.prompt.strip() else "no prompt"
         if len(rows) > PREVIEW:
@@ -65,8 +68,8 @@ def _measure(
     chosen = (yield from choose.score(manual, f"checking them under {name}")) if len(choose) else None
     before = yield from rows.score(manual, f"running {name}")
     after = yield from rows.score(learned, "running the learned prompt")
-    bias = fit_biases(fitted.log_probs, fit.truth, validation=None if chosen is None else (chosen.log_probs, choose.truth))
-    biased = scored(before.log_probs + bias, rows.truth)
+    bias = fit_biases(fitted.table, fit.truth, validation=None if chosen is None else (chosen.table, choose.truth))
+    biased = scored(before.table + bias, rows.truth)
     scores = {name: before, f"{name} {BIASED}": biased, LEARNED: after}
     return _stack(title, scores, labels, bias, rows.truth)
 
@@ -77,7 +80,7 @@ def _stack(title: str, scores: "dict[str, Scored]", labels: list[str], bias: Any
     loss, of_loss = share(before.loss - biased.loss, before.loss - after.loss)
     roles: dict[str, Role] = dict(zip(scores, ("start", "accent", "learned"), strict=True))
     bars = accuracy_bars("Right answers", {name: score.correct for name, score in scores.items()}, roles)
-    counts = [[int((score.log_probs.argmax(1) == k).sum()) for score in scores.values()] for k in range(len(labels))]
+    counts = [[int((score.table.argmax(1) == k).sum()) for score in scores.values()] for k in range(len(labels))]
     rows = tuple(
         {"label": label, "true": int((truth == k).sum()), "manual": m, "biased": b, "learned": s, "bias": round(float(bias[k]), 4)}
         for k, (label, (m, b, s)) in enumerate(zip(labels, counts, strict=True))

@@ -66,7 +66,7 @@ class ManualNeighbours:
         scores = {}
         for number, (text, root) in enumerate(roots.items()):
             scores[text or NO_PROMPT] = yield from rows.score(root, f"running manual prompt {number + 1} of {len(roots)}")
-        mixture = fit_mixture(target.log_probs, [score.log_probs for score in scores.values()])
+        mixture = fit_mixture(target.table, [score.table for score in scores.values()])
         found = [likeness(text, target, score) for text, score in scores.items()]
         yield _stack(self.title, found, mixture, len(rows))
 
@@ -75,9 +75,8 @@ def likeness(prompt: str, learned: "Scored", manual: "Scored") -> Likeness:
     """Divergence, agreement and kappa over the same rows."""
     from sklearn.metrics import cohen_kappa_score
 
-    assert learned.log_probs is not None and manual.log_probs is not None
-    divergence = mean((np.exp(learned.log_probs) * (learned.log_probs - manual.log_probs)).sum(1))
-    answers = learned.log_probs.argmax(1), manual.log_probs.argmax(1)
+    divergence = mean((np.exp(learned.table) * (learned.table - manual.table)).sum(1))
+    answers = learned.table.argmax(1), manual.table.argmax(1)
     several = len({*answers[0].tolist(), *answers[1].tolist()}) > 1  # one answer throughout: chance cannot be taken out
     kappa = float(cohen_kappa_score(*answers)) if several else None
     return Likeness(prompt=prompt, divergence=divergence, same=int((answers[0] == answers[1]).sum()), rows=len(answers[0]), kappa=kappa)

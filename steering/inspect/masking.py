@@ -108,19 +108,16 @@ def prune(lm: FrozenLM, subject: Subject, rows: Bench) -> Generator[Progress, No
     root = learned(lm, subject)
     slots = list(moving(subject, root))
     if not len(rows):
-        raise DataError(
-            f"slots of {subject.name!r} are chosen on validation rows, and there are none.", "Name a dataset with validation rows."
-        )
+        raise DataError(f"slots of {subject.name!r} are chosen on validation rows, and there are none.", "Name a dataset with validation rows.")
     found = yield from effects(rows, root, slots)
     whole = yield from rows.score(root, "running the learned prompt")
-    best, chosen = float(whole.loss.mean()), ()
+    best, chosen = float(whole.loss.mean()), tuple[int, ...]()
     harmful = [slot for slot in reversed(order(found)) if next(e for e in found if e.slot == slot).loss.value < 0]
-    tried: tuple[int, ...] = ()
     for slot in harmful[: len(slots) - 1]:
-        shorter = learned(lm, without_slots(subject, (*tried, slot)))
+        shorter = learned(lm, without_slots(subject, (*chosen, slot)))
         loss = float(np.mean((yield from rows.score(shorter, f"without virtual token {slot + 1}")).loss))
         if loss < best:
-            tried, chosen, best = (*tried, slot), (*tried, slot), loss
+            chosen, best = (*chosen, slot), loss
     return Pruned(subject=without_slots(subject, chosen), slots=tuple(sorted(chosen)), before=float(whole.loss.mean()), after=best)
 
 

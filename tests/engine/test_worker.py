@@ -204,7 +204,9 @@ def test_out_of_memory_is_a_sentence_and_the_next_run_starts(home, monkeypatch):
         worker.turn()
     monkeypatch.setattr(lm, "logits", real)
     _drain(worker)
-    assert studio.run(first).run.error["message"] == "the machine ran out of memory."
+    error = studio.run(first).run.error
+    assert error["message"] == "one row of 24 tokens does not fit into this machine's memory."
+    assert error["hint"] == "Use shorter rows, fewer virtual tokens or a smaller model; then press Continue."
     assert studio.run(second).run.state == "done"
 
 
