@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steering.data import folds
 from steering.engine import contestants
+from steering.engine.rows import thin
 from steering.engine.teaching import Lesson, taught
 from steering.errors import DataError
 from steering.lm.encode import encode_examples
@@ -113,14 +114,3 @@ def _trainer(lm: FrozenLM, spec: RunSpec, materials: Sequence[Material], build: 
 def seeds(spec: RunSpec) -> list[Recipe]:
     """The recipe of every seed."""
     return [replace(spec.recipe, seed=spec.recipe.seed + i) for i in range(spec.seeds)]
-
-
-def thin(rows: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` validation rows, classes in their proportion: chosen by key, so that the same rows are looked at every time."""
-    if len(rows) <= most:
-        return list(rows)
-    piles: dict[str, list[Example]] = {}
-    for row in sorted(rows, key=lambda e: e.key):
-        piles.setdefault(row.target, []).append(row)
-    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
-    return [row for _, _, row in ranked[:most]]

@@ -64,7 +64,8 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         return
     _say_progress(desk, "reading", trainer)
     for name in VIEWS_AFTER:
-        yield from look_and_keep(lm, desk.store, made, name)
+        for _ in look_and_keep(lm, desk.store, made, name):
+            yield
 
 
 def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:

@@ -15,12 +15,12 @@ from typing import Any
 from steering import artifact
 from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
-from steering.inspect import VIEWS
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
 from steering.studio.desk import DataDesk
+from steering.studio.inspecting import ViewDesk
 from steering.studio.labelling import LabelDesk
 from steering.studio.runview import RunView, run_view
 
@@ -50,6 +50,7 @@ class Studio:
         self.store, self.folders = store, folders
         self.data = DataDesk(store, limits)
         self.labelling = LabelDesk(store, self.data)
+        self.views = ViewDesk(store, self.data, folders)
 
     @classmethod
     def open(cls, home: Path | None = None, limits: Limits | None = None) -> "Studio":
@@ -189,22 +190,12 @@ class Studio:
         return self.store.add_request("chat", {"model": model.strip()})
 
     def ask_view(self, name: str, view: str) -> str:
-        """Enqueue one inspection view of a saved prompt; returns the request's id.
-
-        Raises:
-            NotFoundError, ArtifactError: no such prompt, or one that cannot be read; SpecError: no such view, or one that does not apply.
-        """
-        made = artifact.read(artifact.find(self.folders, name))
-        if view not in VIEWS:
-            raise SpecError(f"view {view!r} is not known.", f"Views: {', '.join(VIEWS)}.")
-        reason = VIEWS[view].applies(made.tensors)
-        if reason:
-            raise SpecError(f"view {view!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
-        return self.store.add_request("inspect", {"name": name, "view": view, "model": made.card.model})
+        """Enqueue one inspection view of a saved prompt on the held-out rows of its own dataset; see :meth:`ViewDesk.ask`."""
+        return self.views.ask(name, view)
 
     def kept_view(self, name: str, view: str) -> dict[str, Any] | None:
         """A view's result if it has been computed; None otherwise."""
-        return self.store.view(artifact.read(artifact.find(self.folders, name)).digest, view)
+        return self.views.kept(name, view)
 
     def wait(self, request: str, *, turn: "Iterator[None] | None" = None, timeout_s: float = 600.0) -> dict[str, Any]:
         """Wait for a request's result, letting ``turn`` do the work where there is no engine process.
