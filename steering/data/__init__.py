@@ -13,7 +13,7 @@ from steering.data.limits import Limits, ReadOptions, limits_of
 from steering.data.mapping import Mapping, guess, guess_kind, text_columns
 from steering.data.near import NearDuplicates, find_near_duplicates, near_duplicates
 from steering.data.own_files import with_own_files
-from steering.data.prepare import Prepared, prepare
+from steering.data.prepare import Prepared, prepare, uncollected
 from steering.data.readers import READERS, Reader, read
 from steering.data.report import Report, detectable_gap_points, report, unmapped
 from steering.data.samples import Sample, samples
@@ -70,6 +70,7 @@ __all__ = [
     "text_columns",
     "text_key",
     "toggled",
+    "uncollected",
     "unmapped",
     "with_own_files",
 ]

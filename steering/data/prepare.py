@@ -18,6 +18,7 @@ from steering.data.readers import read
 from steering.data.report import Decided, Report, report
 from steering.data.splits import place
 from steering.data.table import Table
+from steering.knobs import to_json
 from steering.spec import Example, Fix, Kind, Problem, Side, digest
 
 _EVERYDAY = ReadOptions()
@@ -44,9 +45,10 @@ class Prepared:
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes and the sides."""
-        made = self.report.as_dict()
-        return digest({"table": self.table.digest, "mapping": made["mapping"], "fixes": made["fixes"], "sides": self.sides})
+        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes, targets and sides."""
+        rows = [[example.key, example.target, example.side] for example in self.examples]
+        fixes = [to_json(fix) for fix in self.report.fixes]
+        return digest({"table": self.table.digest, "mapping": to_json(self.mapping), "fixes": fixes, "rows": rows})
 
 
 def prepare(
@@ -82,7 +84,7 @@ def prepare(
         SpecError: impossible shares of test and validation rows, or an unknown fix.
     """
     check_fixes(fixes)
-    with _no_collection():
+    with uncollected():
         table = read(name, content, options)
         columns = describe(table)
         mapping = guess(table, text_column, label_column, kind, join=join, columns=columns)
@@ -135,7 +137,7 @@ def _own(data: Cleaned, column: str | None, near: NearDuplicates | None) -> tupl
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep Python from looking for cycles among hundreds of thousands of small values that have none: a third of the time of a large file."""
     was_on = gc.isenabled()
     gc.disable()

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from steering.data import Limits, Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
+from steering.data import Limits, Prepared, ReadOptions, default_label_words, prepare, samples, toggled, uncollected, with_own_files
 from steering.data.samples import Sample
 from steering.errors import DataError, NotFoundError, SteeringError
 from steering.knobs import from_json, to_json
-from steering.spec import SIDES, Fix, Kind, Side, TaskSpec, digest
+from steering.spec import SIDES, Fix, Kind, Side, TaskSpec
 from steering.store import ACTIVE, ListedDataset, Store
 
 AT_ONCE = 3_000_000
@@ -73,9 +73,9 @@ class DataDesk:
         Raises:
             DataError: it cannot be read as labelled data; StorageError: it cannot be kept.
         """
-        with self._keeping(content, *(extra or {}).values()) as (kept, *others):
+        with uncollected(), self._keeping(content, *(extra or {}).values()) as (kept, *others):
             own: dict[str, str] = dict(zip(extra or {}, others, strict=True))
-            return self._read(name, kept, replace(reading or Reading(), extra=own))
+            return self._read(name, kept, content, replace(reading or Reading(), extra=own))
 
     def read_again(self, dataset: str, **changes: Any) -> Upload:
         """The same file with some decisions changed; the dataset as it was stays, so that runs keep what they were trained on.
@@ -86,7 +86,9 @@ class DataDesk:
             NotFoundError: no such dataset, or its file was not kept; DataError: it cannot be read that way.
         """
         kept = self.store.dataset(dataset)
-        return self._read(kept.name, kept.content, replace(from_json(Reading, kept.reading), **changes), place_anew=not self.store.bound(kept.name))
+        reading = replace(from_json(Reading, kept.reading), **changes)
+        with uncollected():
+            return self._read(kept.name, kept.content, self.store.content(kept.content), reading, place_anew=not self.store.bound(kept.name))
 
     def toggle_fix(self, dataset: str, fix: Fix) -> Upload:
         """Apply a fix, or take it back where it is applied.
@@ -113,8 +115,7 @@ class DataDesk:
                 self.store.drop_unused(digest)
             raise
 
-    def _read(self, name: str, content: str, reading: Reading, *, place_anew: bool = False) -> Upload:
-        given = self.store.content(content)
+    def _read(self, name: str, content: str, given: bytes, reading: Reading, *, place_anew: bool = False) -> Upload:
         shared: dict[str, Any] = {"join": reading.join, "fixes": reading.fixes}
         prepared = prepare(
             name,
@@ -139,8 +140,7 @@ class DataDesk:
                 if side in reading.extra
             }
             prepared = with_own_files(prepared, own)
-        rows = [[e.key, e.target, e.side] for e in prepared.examples]
-        number = digest({"prepared": prepared.digest, "rows": rows})
+        number = prepared.digest
         self.store.add_dataset(name, number, prepared.report.as_dict(), prepared.examples, content, to_json(reading), place_anew=place_anew)
         return Upload(digest=number, name=name, prepared=prepared, task=guess_task(prepared), reading=reading)
 
