@@ -56,7 +56,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     upload = studio.data.upload(
         args.file.name,
         read_file(args.file),
-        Reading(text_column=args.text_column, label_column=args.label_column),
+        Reading(text_column=args.text_column, label_column=args.label_column, near=True),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
     task = _task(upload, args.prompt, args.template, args.label_words)

@@ -1,7 +1,7 @@
 """Bytes to rows to examples: readers, column mapping, template, label words, report, fixes, splits. Pure; no torch."""
 
 from steering.data.checks import CHECKS
-from steering.data.cleaning import REASONS, Cleaned, LeftOut, clean, normalise, text_key
+from steering.data.cleaning import REASONS, Cleaned, LeftOut, clean, normalise, text_key, text_of
 from steering.data.columns import Column, describe
 from steering.data.dropped import dropped_csv, dropped_rows
 from steering.data.examples import examples
@@ -69,6 +69,7 @@ __all__ = [
     "suggest",
     "text_columns",
     "text_key",
+    "text_of",
     "toggled",
     "uncollected",
     "unmapped",

@@ -97,7 +97,7 @@ def prepare(
             later = frozenset(key for group in found.groups for key in group[1:]) if found else frozenset[str]()
             data, found = clean(table, mapping, merge_spellings=merge_spellings, fixes=fixes, without=later), None
         column = (find_split_column(table) if split_column is None else split_column) if fixed is None else ""
-        own, said = _own(data, column, found)
+        own, said = _own(data, column)
         taken = set(own.values())
         placed = place(
             data.examples,
@@ -109,6 +109,7 @@ def prepare(
             groups=groups_of(data.examples, group_column, found) if group_column or found else {},
         )
         decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None, near_looked=near is not False)
+        said += near_problem(found, placed) if found else []
         made = report(data, placed, columns=columns, decided=decided, said=said)
         return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)
 
@@ -124,13 +125,12 @@ def _near(data: Cleaned, near: NearDuplicates | bool) -> NearDuplicates | None:
     )
 
 
-def _own(data: Cleaned, column: str | None, near: NearDuplicates | None) -> tuple[dict[str, Side], list[Problem]]:
+def _own(data: Cleaned, column: str | None) -> tuple[dict[str, Side], list[Problem]]:
     """Sides that the file itself says (where it names no validation rows, those for training are left to be divided), and what to say."""
-    said = near_problem(near, data.examples) if near else []
     if not column:
-        return {}, said
+        return {}, []
     sides, shared = own_sides(data, column)
-    said = [split_problem(column, sides), *([shared] if shared else []), *said]
+    said = [split_problem(column, sides), *([shared] if shared else [])]
     if "validation" in sides.values() and "test" in sides.values():
         return sides, said
     return {key: side for key, side in sides.items() if side != "train"}, said
