@@ -169,6 +169,14 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="SETTING",
+        help="a setting trained beside; the best by validation is kept; repeat it",
+    )
     parser.add_argument("--imitate", default="", metavar="SPEC", help="learn to answer as few-shot:K or prompt:TEXT does, labels unused")
     parser.add_argument("--inputs", type=Path, help="texts without labels to imitate on (default: the training rows)")
     parser.add_argument("--batch-size", type=int)

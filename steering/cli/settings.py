@@ -5,6 +5,7 @@ from typing import Any
 from steering.errors import SpecError
 from steering.knobs import Knob, describe
 from steering.methods import method
+from steering.spec import Recipe
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -24,6 +25,28 @@ def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
             raise SpecError(f"--option {pair!r} is no setting of {name}.", f"Write NAME=VALUE with one of: {', '.join(known) or 'none'}.")
         found[key] = _value(known[key], value.strip())
     return found
+
+
+def variant(name: str, text: str) -> dict[str, Any]:
+    """``layers=last 4;learning_rate=0.05`` as a further setting that is trained beside a run's own; ``method=...`` may be one of them.
+
+    Raises:
+        SpecError: not of that form, or a setting that the method does not have.
+    """
+    pairs = [part.strip() for part in text.split(";") if part.strip()]
+    found: dict[str, Any] = {}
+    rest = []
+    for pair in pairs:
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if key == "method":
+            found["method"] = method(value).name
+        elif key.replace("-", "_") == "learning_rate":
+            found["learning_rate"] = _value(next(item for item in describe(Recipe) if item.name == "learning_rate"), value)
+        else:
+            rest.append(pair)
+    if not pairs:
+        raise SpecError("--try names no setting.", "Write --try learning_rate=0.1, or --try 'layers=last 4'; several parts with ';' between them.")
+    return found | method_options(str(found.get("method", name)), rest)
 
 
 def _value(item: Knob, text: str) -> Any:

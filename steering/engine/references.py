@@ -19,11 +19,9 @@ from steering.lm.features import features
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, score_labels
-from steering.methods import METHODS, Setting, options
 from steering.methods.forms import root_of
 from steering.spec import Example, Recipe, digest
-from steering.train.objective import objective
-from steering.train.trainer import Material, Member, Trainer
+from steering.train.alone import alone
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Context
@@ -38,16 +36,10 @@ def lora(lm: FrozenLM, context: "Context") -> Fitting:
         DataError: no training rows.
     """
     train, validation = sides(context, "lora")
-    method = METHODS["lora"]
-    recipe = Recipe()
-    steering = method.build(lm, Setting(context.task, train, recipe.seed), options(method.name, {}))
-    length = steering.root().length
-    encoded = (encode_examples(lm, context.task, rows, length) for rows in (train, validation))
-    material = Material(*(objective(lm, context.task, rows, recipe.format_weight) for rows in encoded))
-    trainer = Trainer(lm, [Member(lm, steering, material, recipe, rate=method.rate)], recipe)
+    trainer = alone(lm, "lora", context.task, train, validation, Recipe())
     for _ in trainer.events():
         yield
-    return _contestant(lm, "lora", method.name, "LoRA", root_of(lm, trainer.best).detach(), context)
+    return _contestant(lm, "lora", "lora", "LoRA", root_of(lm, trainer.best).detach(), context)
 
 
 def manual_bias(lm: FrozenLM, context: "Context") -> Fitting:

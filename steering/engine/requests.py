@@ -27,7 +27,7 @@ from steering.lm.generate import Decoding, generate
 from steering.methods.forms import root_of
 from steering.spec import RunSpec, TaskSpec
 from steering.store import Store
-from steering.train.trainer import best_of
+from steering.train.state import best_of
 
 
 @dataclass(frozen=True, slots=True)

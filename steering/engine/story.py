@@ -116,9 +116,8 @@ def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
     """Train to the end; returns False where a stop was asked for. Vectors that are not chosen are kept beside those that are."""
     finished = yield from _follow(trainer, desk)
     desk.save_checkpoint(trainer.state())
-    folder, chosen = desk.folder, trainer.chosen
-    trail.keep_trail(folder, chosen)
-    trail.write_seeds(folder, {m.recipe.seed: m.best for i, m in enumerate(trainer.candidates) if i != chosen})
+    trail.keep_trail(desk.folder, trainer.chosen)
+    trail.write_seeds(desk.folder, {member.recipe.seed: member.best for member in trainer.siblings})
     return finished
 
 
@@ -162,8 +161,8 @@ def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generat
     own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
     specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}"])
     entered = [contestants.build(lm, name, context) for name in specs]
-    others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.candidates) if i != trainer.chosen)
-    entered.append(replace(contestants.learned(lm, spec.method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
+    others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
+    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
     rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
     primary = (entered[-1].name, rival.name)
@@ -185,12 +184,12 @@ def _worth_saying(item: Judging) -> bool:
 
 def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> artifact.Artifact:
     trainer = begun.trainer
-    steering = begun.steerings[trainer.chosen]
+    plan, steering = begun.kept
     tensors = {name: np.ascontiguousarray(t.cpu().numpy(), dtype=np.float32) for name, t in trainer.best.items()}
     card = artifact.Card(
         name=artifact.safe_name(spec.name),
         title=spec.name,
-        method=spec.method,
+        method=plan.method,
         model=lm.id,
         revision=lm.revision,
         fingerprint=lm.fingerprint,
