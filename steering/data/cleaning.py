@@ -22,6 +22,7 @@ REASONS: dict[str, str] = {
     "duplicates": "repeats the text and the label of an earlier row",
     "conflicts": "the same text has different labels",
     "other_answers": "another answer to the text of an earlier row",
+    "outvoted": "most rows with the same text have another label",
     "unreadable": "could not be read",
     "near_duplicates": "nearly the same as an earlier row",
     "unwanted": "label left out at your request",
@@ -42,7 +43,8 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaned:
-    """Usable examples, and every row that is not one, in the order of the file. ``merged``: labels that are read as another one."""
+    """Usable examples, and every row that is not one, in the order of the file. ``merged``: labels that are read as another one; ``settled``:
+    texts with several labels that are used with the label of most of their rows, as asked for."""
 
     table: Table
     mapping: Mapping
@@ -50,6 +52,7 @@ class Cleaned:
     left_out: tuple[LeftOut, ...] = ()
     missing_spellings: tuple[str, ...] = ()
     merged: dict[str, str] = field(default_factory=dict)
+    settled: int = 0
 
     @property
     def rows_read(self) -> int:
@@ -94,8 +97,9 @@ def text_key(text: str) -> str:
 def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixes: Sequence[Fix] = (), without: Container[str] = ()) -> Cleaned:
     """Keep the rows that have a text and a label and are not told apart from another only by chance.
 
-    Duplicates keep their first row. The same text under different labels is kept under none of them (classification); for generation several
-    right answers are normal: the first is kept, and the others become its references. ``without``: keys of near-duplicates that are not wanted.
+    Duplicates keep their first row. The same text under different labels is kept under none of them (classification), or, by the fix
+    ``keep_majority``, under the label of most of its rows, if there is one; for generation several right answers are normal: the first is kept,
+    and the others become its references. ``without``: keys of near-duplicates that are not wanted.
     """
     labels = table.column(mapping.label)
     classification = mapping.kind == "classification"
@@ -124,7 +128,9 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         else:
             kept.append(example)
             indices.append(index)
-    doubles = _doubles(kept, classification)
+    vote = classification and any(fix.name == "keep_majority" for fix in fixes)
+    doubles = _doubles(kept, classification, vote=vote)
+    settled = len({kept[index].key for index, reason in doubles.items() if reason == "outvoted"})
     gone += [LeftOut(reason=reason, row=table.rows[indices[index]]) for index, reason in doubles.items()]
     return Cleaned(
         table=table,
@@ -133,6 +139,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         left_out=tuple(sorted(gone, key=lambda item: item.row.line)),
         missing_spellings=tuple(sorted(label for label in missing if label)),
         merged={label: target for label, target in merged.items() if label != target},
+        settled=settled,
     )
 
 
@@ -149,7 +156,7 @@ def _example(line: int, values: dict[str, str], mapping: Mapping, target: str) -
     return Example(row=line, values=values, target=target, key=text_key(text), references=references)
 
 
-def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
+def _doubles(rows: list[Example], classification: bool, *, vote: bool = False) -> dict[int, str]:
     """Position and reason of the rows that say what an earlier one says. Answers that differ become references of the first, in ``rows``."""
     first: dict[str, int] = {}
     again: dict[int, list[int]] = {}
@@ -161,13 +168,22 @@ def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
     for earlier, later in again.items():
         target = rows[earlier].target
         if classification:
-            differ = len({fold_label(rows[index].target) for index in (earlier, *later)}) > 1
-            reasons |= dict.fromkeys((earlier, *later) if differ else later, "conflicts" if differ else "duplicates")
+            reasons |= _of_one_text(rows, (earlier, *later), vote)
             continue
         reasons |= {index: "duplicates" if rows[index].target == target else "other_answers" for index in later}
         answers = dict.fromkeys(answer for index in (earlier, *later) for answer in (rows[index].target, *rows[index].references))
         rows[earlier] = _with_references(rows[earlier], tuple(answer for answer in answers if answer != target))
     return reasons
+
+
+def _of_one_text(rows: list[Example], same: Sequence[int], vote: bool) -> dict[int, str]:
+    """Position and reason of the rows of one text that are not used."""
+    votes = Counter(fold_label(rows[index].target) for index in same)
+    (chosen, most), *others = votes.most_common()
+    if others and not (vote and most > others[0][1]):
+        return dict.fromkeys(same, "conflicts")
+    agree = [index for index in same if fold_label(rows[index].target) == chosen]
+    return {index: "duplicates" if index in agree[1:] else "outvoted" for index in same if index != agree[0]}
 
 
 def _with_references(example: Example, references: tuple[str, ...]) -> Example:

@@ -15,7 +15,7 @@ from steering.data.readers.grid import to_grid
 from steering.data.readers.objects import EXPECTED, Object, has_half_pair, text_of, to_table
 from steering.data.readers.source import Source
 from steering.data.readers.text import lost_characters
-from steering.data.table import Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Table, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -66,12 +66,13 @@ def _table(source: Source, value: Any) -> Table:
         if isinstance(items[0], list):
             return _of_lists(source, items, lines, notes)
         records = [(line, item) for line, item in zip(lines, items, strict=True) if isinstance(item, dict)]
-        broken = [line for line, item in zip(lines, items, strict=True) if not isinstance(item, dict)]
+        odd = [as_it_stands(line, text_of(item) or "null") for line, item in zip(lines, items, strict=True) if not isinstance(item, dict)]
+        broken = [line for line, _ in odd]
         check_size(source.name, 1, len(items), source.limits)
         if broken:
             message = f"{plural(len(broken), 'element that is', 'elements that are')} no object left out {at_lines(broken)}."
             notes.append(make_problem("broken_lines", "warning", broken, message, EXPECTED))
-        return to_table(source, records, format="json", unreadable=tuple(broken), notes=notes)
+        return to_table(source, records, format="json", unreadable=tuple(odd), notes=notes)
     records = _of_columns(value) or _of_record(value)
     if not records:
         raise DataError(f"{source.name!r} is JSON without a list of records; it holds {_shape(value)}.", EXPECTED)
@@ -132,7 +133,7 @@ def _of_lists(source: Source, items: list[Any], lines: list[int], notes: list[Pr
         encoding=encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=grid.unreadable_lines,
+        unreadable_rows=grid.unreadable_rows,
         problems=problems,
     )
 

@@ -3,13 +3,14 @@
 import itertools
 import json
 import re
+from collections.abc import Container
 from typing import Any, NoReturn
 
 from steering.data.readers.grid import to_grid
 from steering.data.readers.objects import EXPECTED, Object, has_half_pair, text_of, to_table
 from steering.data.readers.source import Source
 from steering.data.readers.text import BOM, lines, lost_characters
-from steering.data.table import Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Record, Table, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -57,12 +58,16 @@ def read(source: Source) -> Table:
             broken[number] = fault
         check_size(source.name, 1, len(records) + len(broken) + len(lists), source.limits)
     if lists and not records:
-        return _of_lists(source, lists, _problems(broken, blank), tuple(broken))
+        return _of_lists(source, lists, _problems(broken, blank), _as_they_stand(source, broken))
     broken |= {number: "not an object" for number, _ in lists}
     if not records:
         raise DataError(f"{source.name!r} looks like JSON, but no line holds an object.", f"Save it as JSON or JSON Lines. {EXPECTED}")
     notes = _problems(dict(sorted(broken.items())), blank)
-    return to_table(source, records, format="jsonl", unreadable=tuple(sorted(broken)), notes=notes)
+    return to_table(source, records, format="jsonl", unreadable=_as_they_stand(source, broken), notes=notes)
+
+
+def _as_they_stand(source: Source, broken: Container[int]) -> tuple[Record, ...]:
+    return tuple(as_it_stands(number, line) for number, line in lines(source.text) if number in broken) if broken else ()
 
 
 def parse_line(line: str) -> tuple[Any, str]:
@@ -94,7 +99,7 @@ def _is_complete(line: str) -> bool:
         return False
 
 
-def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[int, ...]) -> Table:
+def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[Record, ...]) -> Table:
     grid = to_grid(source, lists, "Every list needs one value for each column.")
     return Table(
         columns=grid.columns,
@@ -103,7 +108,7 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=(*unreadable, *grid.unreadable_lines),
+        unreadable_rows=(*unreadable, *grid.unreadable_rows),
         problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows)),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from steering.data.names import clean_name
 from steering.data.readers.source import Source
 from steering.data.readers.text import lost_characters
-from steering.data.table import Row, Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Record, Row, Table, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -20,7 +20,7 @@ EXPECTED = 'Each record is one object, for example {"text": "My card was stolen"
 Object = tuple[int, dict[str, Any]]
 
 
-def to_table(source: Source, records: list[Object], *, format: str, unreadable: tuple[int, ...], notes: list[Problem]) -> Table:
+def to_table(source: Source, records: list[Object], *, format: str, unreadable: tuple[Record, ...], notes: list[Problem]) -> Table:
     """A table of objects, each with the line on which it begins.
 
     Raises:
@@ -50,7 +50,7 @@ def to_table(source: Source, records: list[Object], *, format: str, unreadable: 
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=unreadable,
+        unreadable_rows=unreadable,
         problems=(*source.decoded.problems, *notes, *_slip_problems(slips), *lost_characters(rows)),
     )
 
