@@ -4,6 +4,7 @@ rows read = usable rows + rows of each reason in ``REASONS``
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
@@ -15,6 +16,8 @@ from steering.data.mapping import Mapping, listed
 from steering.data.missing import is_blank, is_missing_text, label_spellings_of_missing
 from steering.data.table import Row, Table
 from steering.spec import Example, Fix
+
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 REASONS: dict[str, str] = {
     "missing_text": "no text",
@@ -103,7 +106,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
     """
     labels = table.column(mapping.label)
     classification = mapping.kind == "classification"
-    missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
+    missing = label_spellings_of_missing(labels) if classification else frozenset(x for x in labels if is_missing_text(x) or x == "[]")
     unlabelled = missing | frozenset(label for label in set(labels) if is_blank(label))
     merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
     columns = [name for name in table.columns if name != mapping.label]
@@ -152,7 +155,10 @@ def _read_as(distinct: Iterable[str], labels: list[str], missing: frozenset[str]
 
 def _example(line: int, values: dict[str, str], mapping: Mapping, target: str) -> Example:
     text = "\n".join(values[name] for name in mapping.join) if mapping.join else values[mapping.text]
-    references = tuple(answer for answer in listed(values.pop(mapping.references)) if answer != target) if mapping.references else ()
+    further = listed(values.pop(mapping.references)) if mapping.references else ()
+    if mapping.kind == "generation" and (answers := listed(target)):
+        target, further = answers[0], (*answers[1:], *further)
+    references = tuple(dict.fromkeys(answer for answer in further if answer != target))
     return Example(row=line, values=values, target=target, key=text_key(text), references=references)
 
 
@@ -191,8 +197,8 @@ def _with_references(example: Example, references: tuple[str, ...]) -> Example:
 
 
 def fold_label(label: str) -> str:
-    """Two labels with the same fold differ in nothing but case, white space, underscores or hyphens."""
-    return " ".join(normalise(label).replace("_", " ").replace("-", " ").split()) or label
+    """Two labels with the same fold differ in nothing but case, white space, underscores or hyphens, or are one number (``1`` and ``1.0``)."""
+    return _WHOLE.sub(r"\1", " ".join(normalise(label).replace("_", " ").replace("-", " ").split())) or label
 
 
 def spelling_map(labels: Iterable[str]) -> dict[str, str]:

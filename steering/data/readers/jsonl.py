@@ -3,7 +3,8 @@
 import itertools
 import json
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, NoReturn
 
 from steering.data.readers.grid import to_grid
@@ -44,12 +45,13 @@ def read(source: Source) -> Table:
     lists: list[tuple[int, list[str]]] = []
     broken: dict[int, str] = {}
     blank: list[int] = []
+    read_line = _line_reader(source.text)
     for number, line in lines(source.text):
         stripped = line.strip(BOM + " \t")
         if not stripped:
             blank.append(number)
             continue
-        value, fault = parse_line(stripped)
+        value, fault = read_line(stripped)
         if isinstance(value, dict):
             records.append((number, value))
         elif isinstance(value, list):
@@ -70,10 +72,16 @@ def _as_they_stand(source: Source, broken: Container[int]) -> tuple[Record, ...]
     return tuple(as_it_stands(number, line) for number, line in lines(source.text) if number in broken) if broken else ()
 
 
-def parse_line(line: str) -> tuple[Any, str]:
+def _line_reader(text: str) -> Callable[[str], tuple[Any, str]]:
+    """How a line is read: where NaN stands in many lines, it is how the program that wrote them says "no number"."""
+    marks = sum(len(re.findall(rf":\s*{mark}\b", text)) for mark in ("NaN", "-?Infinity"))
+    return partial(parse_line, decoder=_LENIENT if marks > NAN_MEANT * (text.count("\n") + 1) else _DECODER)
+
+
+def parse_line(line: str, decoder: json.JSONDecoder | None = None) -> tuple[Any, str]:
     """The value on a line, or None and what is wrong with it."""
     try:
-        value = _DECODER.decode(line)
+        value = (decoder or _DECODER).decode(line)
     except json.JSONDecodeError as error:
         return None, f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
@@ -89,6 +97,8 @@ def _no_constant(literal: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 """Made once: ``json.loads`` would make one for every line."""
+_LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
+NAN_MEANT = 0.1
 
 
 def _is_complete(line: str) -> bool:
