@@ -105,6 +105,18 @@ def test_what_a_view_was_measured_with_tells_its_results_apart(studio, lm):
     assert "second" in studio.views.kept("films", "strength", other="second", rows=rows)["parts"][-1]["title"]
 
 
+def test_a_manual_prompt_is_looked_at_on_the_same_rows(studio, lm):
+    saved(studio, lm)
+    studio.views.ask("films", "faithfulness", text="a good film")
+    studio.views.ask("films", "neighbours", text="a good film")
+    drain(studio)
+    assert studio.views.kept("films", "faithfulness") is None
+    rows = studio.views.kept("films", "faithfulness", text="a good film")["parts"][-1]["rows"]
+    losses = {row["name"]: row["loss"] for row in rows}
+    assert losses["the learned prompt"] == losses["the text it started from"] == losses["its closest entries as text"]
+    assert {row["status"] for row in studio.views.kept("films", "neighbours", text="a good film")["rows"]} == {"unmoved"}
+
+
 def test_prompts_of_earlier_runs_are_the_ones_tried(studio, lm):
     made = saved(studio, lm)
     upload = studio.data.upload("films.csv", tiny.rows())
