@@ -20,7 +20,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     upload = studio.data.upload(
         args.file.name,
         read_file(args.file),
-        Reading(text_column=args.text_column, label_column=args.label_column),
+        Reading(text_column=args.text_column, label_column=args.label_column, near=True),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
     task = task_of(upload, args.prompt, args.template, args.label_words)

@@ -10,7 +10,7 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
-from steering.engine.beginning import begin, sides
+from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
@@ -152,8 +152,7 @@ def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any
 
     def work() -> Generator[None, None, None]:
         # Without the teacher: what it costs to learn does not depend on what is learned.
-        by_side = sides(office.store.dataset(spec.dataset).examples)
-        begun = yield from begin(office.lm, replace(spec, imitate=""), by_side, office.folders)
+        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
         found.append((yield from estimate(begun.trainer)))
 
     for _ in work():
