@@ -15,7 +15,7 @@ from steering.engine.certainty import certainty
 from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
-from steering.engine.pruning import prune, strengthen
+from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
 from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -190,4 +190,5 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "import": bring_in,
     "prune": prune,
     "strength": strengthen,
+    "zones": zones,
 }

@@ -58,6 +58,10 @@ class ViewDesk:
         """Enqueue "save it at this strength"; returns the request's id."""
         return self._derive("strength", name, rows, strength=strength)
 
+    def ask_zones(self, name: str) -> str:
+        """Enqueue "how far may its strength go?"; returns the request's id."""
+        return self.store.add_request("zones", {"name": name, "model": self._read(name).card.model})
+
     def stand_in(self, card: artifact.Card) -> str:
         """The dataset that stands in where a prompt's own is not in this store: the shipped sample that its task comes from; else nothing."""
         try:

@@ -169,6 +169,14 @@ def test_a_strength_is_saved(studio, lm):
         assert "expected a number from -10 to 10" in studio.store.request(request).error["message"]
 
 
+def test_zones_of_a_strength(studio, lm):
+    saved(studio, lm)
+    request = studio.views.ask_zones("films")
+    drain(studio)
+    found = studio.store.request(request).result
+    assert found["caution"][0] <= found["normal"][0] <= 0 <= found["normal"][1] <= found["caution"][1] and len(found["factors"]) == 9
+
+
 def test_another_models_prompt_is_refused(studio, lm):
     made = saved(studio, lm)
     artifact.write(studio.folders[0], artifact.Artifact(replace(made.card, name="other", fingerprint="f" * 16), made.tensors))
