@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
     inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
     inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")
+    inspect.add_argument("--text", default="", help="a manual prompt that is looked at in its place, on the same rows: the natural control")
     inspect.add_argument("--again", action="store_true", help="measure anew, also where a result is kept")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")

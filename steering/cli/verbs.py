@@ -118,7 +118,7 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
         raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
     studio = Studio.open(args.home)
     rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
-    given = {"other": args.against, "prompts": args.prompt, "rows": rows}
+    given = {"other": args.against, "prompts": args.prompt, "rows": rows, "text": args.text}
     request = studio.views.ask(args.name, args.view, **given, again=args.again)
     with Foreground(studio) as engine:
         engine.wait(request)

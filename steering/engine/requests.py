@@ -15,7 +15,7 @@ from steering.engine.certainty import certainty
 from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
-from steering.engine.pruning import prune, strengthen
+from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
 from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -124,7 +124,8 @@ def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]
     """One view of a saved prompt; the result is kept in the store and only named here. Until then: ``progress``, and perhaps a ``preview``."""
     lm, (made, other) = office.lm, (office.saved(payload[key]) if payload.get(key) else None for key in ("name", "other"))
     assert made is not None
-    measured = Measured(rows=payload.get("rows", ""), other=other, prompts=tuple(payload.get("prompts", ())), data=payload.get("data", ""))
+    given = {key: str(payload.get(key, "")) for key in ("data", "rows", "text")}
+    measured = Measured(other=other, prompts=tuple(payload.get("prompts", ())), **given)
     yield from look_and_keep(lm, office.store, made, payload["view"], measured, again=bool(payload.get("again")))
     yield {"artifact": made.digest, "view": payload["view"]}
 
@@ -189,4 +190,5 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "import": bring_in,
     "prune": prune,
     "strength": strengthen,
+    "zones": zones,
 }
