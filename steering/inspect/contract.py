@@ -50,6 +50,9 @@ class Subject:
     ``vectors``: soft prompt [P, H], or keys and values [L, K, P, D] (of the layers that ``prefix_layers`` [L] marks, where it is there).
     ``start_ids``: the P token ids that the vectors started from, header included (empty: not known). ``header``: how many leading rows are the
     model's own header, which training never moves. ``task`` and ``rows`` are for views with ``rows_needed``.
+
+    ``trail``: (step, vectors) as they were in training, step 0 first; ``losses``: (step, training loss, validation NLL), either None where it was
+    not measured at that step; ``siblings``: the vectors of other seeds of the same run.
     """
 
     name: str
@@ -58,6 +61,9 @@ class Subject:
     header: int = 0
     task: TaskSpec | None = None
     rows: tuple[Example, ...] = ()
+    trail: "tuple[tuple[int, dict[str, Tensor]], ...]" = ()
+    losses: tuple[tuple[int, float | None, float | None], ...] = ()
+    siblings: "tuple[dict[str, Tensor], ...]" = ()
 
 
 class View(Protocol):

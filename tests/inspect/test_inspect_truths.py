@@ -123,7 +123,7 @@ def test_damaged_vectors_are_named(lm, name, bad):
 
 def test_the_map_is_small_and_says_what_it_shows(lm):
     ids = lm.encode(TEXT)
-    scatter = final(look("map", lm, soft(lm, lm.embed(ids), ids)))
+    scatter, _ = final(look("map", lm, soft(lm, lm.embed(ids), ids))).parts
     roles = {cloud.role: cloud for cloud in scatter.clouds}
     assert set(roles) == {"muted", "start", "learned"} and len(roles["muted"].x) <= 1000
     assert len(scatter.arrows) == len(ids) and "%" in scatter.caption
