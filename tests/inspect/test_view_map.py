@@ -21,16 +21,8 @@ def test_cosines_are_those_of_a_plain_loop(lm):
     ids = tokens(lm, "film", "queue", "billing")
     vectors = lm.embed(ids) + 0.01
     _, heat = final(look("map", lm, Subject(name="tried", vectors={"soft_prompt": vectors}, start_ids=ids, task=TASK))).parts
-    assert heat.columns == (
-        "v1",
-        "v2",
-        "v3",
-        "start of v1: ·film",
-        "start of v2: ·queue",
-        "start of v3: ·billing",
-        "label word: good",
-        "label word: bad",
-    )
+    starts = ("start of v1: film", "start of v2: queue", "start of v3: billing")
+    assert heat.columns == ("v1", "v2", "v3", *starts, "label word: good", "label word: bad")
     from steering.inspect.vocabulary import vocabulary
 
     work = vocabulary(lm)
