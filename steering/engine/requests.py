@@ -14,7 +14,7 @@ from steering.engine.certainty import certainty
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
 from steering.engine.reading import reading
-from steering.engine.views import look_and_keep
+from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json
 from steering.lm.chat import chat_parts
@@ -40,6 +40,16 @@ class Office:
         train = self.store.dataset(payload["train"]).examples if payload.get("train") else ()
         by_side = {side: [e for e in train if e.side == side] for side in ("train", "validation")}
         return contestants.Context(task, by_side["train"], self.folders, by_side["validation"])
+
+    def saved(self, name: str) -> artifact.Artifact:
+        """A saved prompt of the loaded model.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one of another model.
+        """
+        made = artifact.read(artifact.find(self.folders, name))
+        artifact.require_fit(made.card, model=self.lm.id, fingerprint=self.lm.fingerprint)
+        return made
 
     def enter(self, specs: list[str], context: contestants.Context) -> Generator[dict[str, Any], None, list[Contestant]]:
         """All contestants by their written forms; yields while something is fitted."""
@@ -108,11 +118,11 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One view of a saved prompt; the result is kept in the store and only named here."""
-    made = artifact.read(artifact.find(office.folders, payload["name"]))
-    artifact.require_fit(made.card, model=office.lm.id, fingerprint=office.lm.fingerprint)
-    for _ in look_and_keep(office.lm, office.store, made, payload["view"]):
-        yield {}
+    """One view of a saved prompt; the result is kept in the store and only named here. Until then: ``progress``, and perhaps a ``preview``."""
+    lm, (made, other) = office.lm, (office.saved(payload[key]) if payload.get(key) else None for key in ("name", "other"))
+    assert made is not None
+    measured = Measured(rows=payload.get("rows", ""), other=other, prompts=tuple(payload.get("prompts", ())), data=payload.get("data", ""))
+    yield from look_and_keep(lm, office.store, made, payload["view"], measured, again=bool(payload.get("again")))
     yield {"artifact": made.digest, "view": payload["view"]}
 
 

@@ -6,7 +6,7 @@ events are keyed so that repeating overwrites.
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from steering import artifact
 from steering.engine import contestants
 from steering.engine.desk import Desk
 from steering.engine.judging import Judging, judge
+from steering.engine.rows import thin
 from steering.engine.views import look_and_keep
 from steering.errors import DataError
 from steering.evaluate.results import Comparison, comparison_json
@@ -58,7 +59,8 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         return
     _say_progress(desk, "reading", trainer)
     for name in VIEWS_AFTER:
-        yield from look_and_keep(lm, desk.store, made, name)
+        for _ in look_and_keep(lm, desk.store, made, name):
+            yield
 
 
 def _begin(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], desk: Desk) -> tuple[Steering, Trainer]:
@@ -100,17 +102,6 @@ def _begin(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], desk
         step=trainer.step,
     )
     return steering, trainer
-
-
-def thin(rows: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` validation rows, classes in their proportion: chosen by key, so that the same rows are looked at every time."""
-    if len(rows) <= most:
-        return list(rows)
-    piles: dict[str, list[Example]] = {}
-    for row in sorted(rows, key=lambda e: e.key):
-        piles.setdefault(row.target, []).append(row)
-    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
-    return [row for _, _, row in ranked[:most]]
 
 
 def _label_note(spec: RunSpec, shared: bool) -> str:

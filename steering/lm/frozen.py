@@ -6,6 +6,7 @@ Nothing ever edits the weights, the body is always in eval mode, and no paramete
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -162,15 +163,15 @@ class FrozenLM:
 
     def to_kv(self, root: Root) -> Root:
         """The same steering as keys and values: computed once, then shared by any number of inputs. Differentiable."""
-        if root.kv is not None or root.length == 0:
+        if root.kv is not None or root.rows == 0:
             return root
         with self.adapted(root):
             if self.layout == "padded":
-                return Root(kv=padded.to_kv(self.model, root).kv, adapter=root.adapter)
+                return replace(padded.to_kv(self.model, root), adapter=root.adapter)
             tape: list[KV] = []
             self._forest([Tree(root, ())], tape)
-        length = root.length
-        return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape), adapter=root.adapter)
+        kv = tuple((k[: root.rows].transpose(0, 1), v[: root.rows].transpose(0, 1)) for k, v in tape)
+        return Root(kv=kv, adapter=root.adapter, kept=root.kept)
 
     def extended(self, root: Root, ids: Sequence[int]) -> Root:
         """The steering followed by ``ids``, as keys and values [K, P + T, D] a layer.
@@ -178,17 +179,17 @@ class FrozenLM:
         Raises:
             ModelError: keys and values on a model that runs in the padded layout.
         """
+        kept = None if root.kept is None else root.kept + (True,) * len(ids)
         if root.embeds is not None:
-            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)])))
+            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)]), kept=kept))
         if self.layout == "padded":
             raise ModelError(f"{self.id!r} runs with its own attention, which cannot lengthen a prefix.", "Use a soft prompt.")
         assert root.kv is not None
         _, tape = self.branch_kv([Tree(root, (Branch(tuple(ids), 1),))])
         count = len(ids)
         added = [(k[:count].transpose(0, 1), v[:count].transpose(0, 1)) for k, v in tape]
-        return Root(
-            kv=tuple((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
-        )
+        longer = ((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
+        return Root(kv=tuple(longer), kept=kept)
 
     def branch_kv(self, trees: Sequence[Tree]) -> tuple[Tensor, list[KV]]:
         """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty, and
@@ -217,7 +218,7 @@ class FrozenLM:
         front = sum(r.shape[0] for r in roots)
         rows = self._embedding(packed.ids[front:])
         rows = torch.cat([*(r.to(rows.dtype) for r in roots), rows]) if roots else rows
-        layout = Layout(packed, tuple(t.root.kv for t in trees), tape, watch=watch)
+        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape, watch=watch)
         keep = packed.graded if packed.graded.numel() else packed.graded.new_zeros(1)
         return self.forward(rows, packed.positions, keep, layout)
 

@@ -1,0 +1,17 @@
+"""Fewer rows where fewer do: the same ones every time, with every class in its proportion."""
+
+from collections.abc import Sequence
+
+from steering.spec import Example
+
+
+def thin(rows: Sequence[Example], most: int) -> list[Example]:
+    """At most ``most`` rows, classes in their proportion: chosen by key, so that the same rows are looked at every time, and the first ones are
+    a smaller choice of the same kind."""
+    if len(rows) <= most:
+        return list(rows)
+    piles: dict[str, list[Example]] = {}
+    for row in sorted(rows, key=lambda e: e.key):
+        piles.setdefault(row.target, []).append(row)
+    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
+    return [row for _, _, row in ranked[:most]]
