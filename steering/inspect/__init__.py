@@ -16,6 +16,7 @@ from steering.inspect.map import Map
 from steering.inspect.neighbours import Neighbours
 from steering.inspect.prefix import Prefix
 from steering.inspect.results import Result, result_from_json, result_to_json
+from steering.inspect.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
@@ -42,6 +43,7 @@ VIEWS: dict[str, View] = {
     for v in (
         Neighbours(),
         Faithfulness(),
+        Trajectory(),
         Map(),
         Prefix(),
     )
