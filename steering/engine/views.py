@@ -8,6 +8,7 @@ import torch
 
 from steering import artifact
 from steering.engine.rows import thin
+from steering.engine.trail import SEEDS, TRAIL, folder_of, read_losses, read_seeds, read_trail
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
 from steering.inspect.contract import address
@@ -63,6 +64,24 @@ def subject_with_rows(lm: FrozenLM, store: Store, made: artifact.Artifact, measu
     return replace(subject(lm, made), rows=held, train=train, validation=validation, prompts=prompts, other=other)
 
 
+def _subject(lm: FrozenLM, store: Store, made: artifact.Artifact, measured: Measured, *, needed: bool) -> Subject:
+    """With rows; without them where they are not here and not ``needed``."""
+    try:
+        return subject_with_rows(lm, store, made, measured)
+    except (NotFoundError, DataError):
+        if needed:
+            raise
+        return subject(lm, made)
+
+
+def looking_back(store: Store, made: artifact.Artifact, seen: Subject) -> Subject:
+    """The subject with what its run left: its course through training, its losses, and the vectors of its other seeds."""
+    folder = folder_of(store, made.card.run)
+    if folder is None:
+        return seen
+    return replace(seen, trail=read_trail(folder / TRAIL), losses=read_losses(store, made.card.run), siblings=read_seeds(folder / SEEDS))
+
+
 def _home(store: Store, made: artifact.Artifact, measured: Measured) -> tuple[Example, ...]:
     """Examples of the dataset that it was trained on, or of the one that stands in; none where neither is there and rows are given."""
     wanted = measured.data or made.card.dataset
@@ -95,7 +114,7 @@ def look_and_keep(
     chosen, kept_under = view(name), measured.address(made)
     if chosen.applies(made.tensors) or (store.view(kept_under, name) is not None and not again):
         return
-    seen = subject_with_rows(lm, store, made, measured) if chosen.rows_needed else subject(lm, made)
+    seen = looking_back(store, made, _subject(lm, store, made, measured, needed=chosen.rows_needed))
     said: dict[str, Any] = {}
     for item in look(name, lm, seen):
         if isinstance(item, Progress):

@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steering.errors import ArtifactError, SpecError
+from steering.inspect.attention import Attention
 from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, View
 from steering.inspect.faithfulness import Faithfulness
+from steering.inspect.label_effect import LabelEffect
+from steering.inspect.logit_lens import LogitLens
 from steering.inspect.map import Map
 from steering.inspect.neighbours import Neighbours
 from steering.inspect.prefix import Prefix
 from steering.inspect.results import Result, result_from_json, result_to_json
+from steering.inspect.seeds import Seeds
 from steering.inspect.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -44,7 +48,11 @@ VIEWS: dict[str, View] = {
         Neighbours(),
         Faithfulness(),
         Trajectory(),
+        Attention(),
+        LabelEffect(),
+        Seeds(),
         Map(),
+        LogitLens(),
         Prefix(),
     )
 }

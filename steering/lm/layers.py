@@ -152,3 +152,16 @@ class _Tracer:
         if given and given[0] is out:
             self.found.after[number] = module
         self.found.norm = module
+
+
+def as_last(lm: FrozenLM, states: Tensor) -> Tensor:
+    """Logits [P, V] of hidden states [P, H] of any layer, through the last norm and the output layer as the model has them (without its logit cap).
+
+    Raises:
+        ModelError: as :func:`parts`.
+    """
+    found = parts(lm)
+    assert found.norm is not None and found.head is not None
+    with torch.no_grad():
+        out: Tensor = found.head(found.norm(states.to(lm.dtype)))
+    return out

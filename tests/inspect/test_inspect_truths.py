@@ -45,7 +45,11 @@ def subject_for(lm, name):
     ids = lm.encode(TEXT)
     vectors = prefix_of(lm, ids) if VIEWS[name].needs == "prefix" else {"soft_prompt": lm.embed(ids)}
     sides = {"rows": examples(20), "train": examples(8, 1000), "validation": examples(8, 2000)}
-    return Subject(name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), **sides)
+    seed = {name: tensor * 1.1 for name, tensor in vectors.items()}
+    trail = ((0, vectors), (10, seed))
+    return Subject(
+        name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), siblings=(seed,), trail=trail, **sides
+    )
 
 
 def test_real_tokens_read_back_as_themselves(lm):

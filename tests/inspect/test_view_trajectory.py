@@ -34,7 +34,7 @@ def test_a_planted_course(lm):
     drift = parts["Drift from the start"].lines[0]
     assert drift.x == (0, 10, 20, 30) and drift.low == (0, 0, 0, 0) and drift.y == (0, 0, 0, 0)
     table = parts["Closest entry over training"].rows
-    assert [moment["id"] for moment in table[0]["timeline"]][0] == IDS[0] and table[0]["timeline"][-1]["id"] == 70
+    assert table[0]["timeline"][0]["id"] == IDS[0] and table[0]["timeline"][-1]["id"] == 70
     assert table[0]["changes"] >= 1 and table[2]["changes"] == 0 and len(table[0]["moments"]) == 4
     assert table[1]["drift"] == pytest.approx(1.0, abs=1e-2) and table[1]["cosine"] == pytest.approx(1.0, abs=1e-3)
     assert table[1]["norm"] == pytest.approx(2 * float(lm.embed([IDS[1]]).norm()), rel=1e-2)
