@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steering.errors import ArtifactError, SpecError
+from steering.inspect.ask import Ask
 from steering.inspect.attention import Attention
 from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, View
 from steering.inspect.faithfulness import Faithfulness
@@ -52,6 +53,7 @@ VIEWS: dict[str, View] = {
         LabelEffect(),
         Seeds(),
         Map(),
+        Ask(),
         LogitLens(),
         Prefix(),
     )
