@@ -7,7 +7,7 @@ from tiny import WORDS
 from steering.inspect import Subject
 from steering.spec import Example, TaskSpec
 
-TASK = TaskSpec(kind="classification", template="{text} label", prompt="the film", label_words={"pos": "good", "neg": "bad"})
+TASK = TaskSpec(kind="classification", template="{text} label\n", prompt="the film", label_words={"pos": "good", "neg": "bad"})
 TEXT = " good film queue billing delivery"
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -26,7 +26,7 @@ Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range,
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
     """Something that answers. ``spoken`` is how a sentence calls it; ``fingerprint`` says what produced its outputs; ``scorer``: the model's own
-    log-probabilities under the root, unless something fitted stands on top of them."""
+    log-probabilities under the root, unless something fitted stands on top of them; ``siblings``: what other training seeds became."""
 
     name: str
     kind: str
@@ -34,6 +34,7 @@ class Contestant:
     root: Root
     fingerprint: str
     scorer: Scorer = score_labels
+    siblings: tuple[Root, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +74,30 @@ def judge(
 
 def _answer(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | Judged]:
     work = _labels if task.kind == "classification" else _texts
-    seconds, start = 0.0, time.perf_counter()
-    for item in work(lm, task, contestant, data):
-        seconds += time.perf_counter() - start
-        if isinstance(item, Judging):
-            yield item
+    answers, seconds = [], []
+    for root in (contestant.root, *contestant.siblings):
+        spent, start = 0.0, time.perf_counter()
+        for item in work(lm, task, replace(contestant, root=root), data):
+            spent += time.perf_counter() - start
+            if isinstance(item, Judging):
+                yield item
+            else:
+                answers.append(item)
             start = time.perf_counter()  # what happens between slices (other jobs) is not this contestant's time
-            continue
-        log_probs, predictions = item
-        yield Judged(
-            name=contestant.name,
-            kind=contestant.kind,
-            log_probs=log_probs,
-            predictions=predictions,
-            prompt_tokens=contestant.root.length,
-            seconds=seconds,
-            fingerprint=contestant.fingerprint,
-            spoken=contestant.spoken,
-        )
+        seconds.append(spent)
+    (log_probs, predictions), others = answers[0], answers if contestant.siblings else []
+    yield Judged(
+        name=contestant.name,
+        kind=contestant.kind,
+        log_probs=log_probs,
+        predictions=predictions,
+        seed_log_probs=tuple(scores for scores, _ in others if scores is not None),
+        seed_predictions=tuple(texts for scores, texts in others if scores is None),
+        prompt_tokens=contestant.root.length,
+        seconds=seconds[0],
+        fingerprint=contestant.fingerprint,
+        spoken=contestant.spoken,
+    )
 
 
 def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | tuple[object, tuple[str, ...]]]:

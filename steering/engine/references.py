@@ -22,7 +22,8 @@ from steering.lm.scoring import Ids, Labels, score_labels
 from steering.methods import METHODS, Setting, options
 from steering.methods.forms import root_of
 from steering.spec import Example, Recipe, digest
-from steering.train.trainer import Material, Trainer
+from steering.train.objective import objective
+from steering.train.trainer import Material, Member, Trainer
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Context
@@ -41,9 +42,9 @@ def lora(lm: FrozenLM, context: "Context") -> Fitting:
     recipe = Recipe()
     steering = method.build(lm, Setting(context.task, train, recipe.seed), options(method.name, {}))
     length = steering.root().length
-    labels = encode_labels(lm, context.task) if context.task.kind == "classification" else None
-    material = Material(encode_examples(lm, context.task, train, length), encode_examples(lm, context.task, validation, length), labels)
-    trainer = Trainer(lm, steering, material, recipe, rate=method.rate)
+    encoded = (encode_examples(lm, context.task, rows, length) for rows in (train, validation))
+    material = Material(*(objective(lm, context.task, rows, recipe.format_weight) for rows in encoded))
+    trainer = Trainer(lm, [Member(lm, steering, material, recipe, rate=method.rate)], recipe)
     for _ in trainer.events():
         yield
     return _contestant(lm, "lora", method.name, "LoRA", root_of(lm, trainer.best).detach(), context)

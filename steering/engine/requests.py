@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,24 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
+from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
+from steering.engine.pruning import prune, strengthen
 from steering.engine.reading import reading
 from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
-from steering.knobs import from_json
+from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.methods.forms import root_of
-from steering.spec import TaskSpec
+from steering.spec import RunSpec, TaskSpec
 from steering.store import Store
+from steering.train.trainer import best_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,7 @@ class Office:
         if state is None:
             context = contestants.Context(spec.task, (), self.folders)
             return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
-        best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-        return contestants.learned(self.lm, spec.method, root_of(self.lm, best), f"{run} step {int(state.numbers['best_step'])}")
+        return contestants.learned(self.lm, spec.method, root_of(self.lm, best_of(state)), f"{run} step {state.numbers['step']}")
 
 
 def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -141,6 +144,21 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
 
 
+def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
+    spec = from_json(RunSpec, payload["spec"])
+    found: list[Estimate] = []
+
+    def work() -> Generator[None, None, None]:
+        # Without the teacher: what it costs to learn does not depend on what is learned.
+        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        found.append((yield from estimate(begun.trainer)))
+
+    for _ in work():
+        yield {}
+    yield to_json(found[0])
+
+
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the model reads of a dataset under a task."""
     yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
@@ -167,5 +185,8 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "read": read,
     "certainty": certain,
     "chat": chat,
+    "estimate": estimated,
     "import": bring_in,
+    "prune": prune,
+    "strength": strengthen,
 }

@@ -1,66 +1,87 @@
-"""What a run leaves beside its checkpoint for looking back: vectors as they were in training, and those of its other seeds.
+"""Files beside a run's checkpoint: how its vectors moved (a trail for every seed), and what its other seeds became. Half precision: kilobytes."""
 
-``trail.safetensors`` holds tensors named ``STEP/NAME``, ``seeds.safetensors`` tensors named ``SEED/NAME``; any float dtype. Both are extras: where a
-file is absent, damaged or says something else, there is nothing to look back on, and nothing fails.
-"""
-
-import logging
-import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from steering.store import Store
+from steering.store import replace_file
 
-logger = logging.getLogger(__name__)
+Vectors = dict[str, Tensor]
+Trail = tuple[tuple[int, Vectors], ...]
 
 TRAIL, SEEDS = "trail.safetensors", "seeds.safetensors"
-MOST_BYTES = 1 << 30
 
-Losses = tuple[tuple[int, float | None, float | None], ...]
-
-_RUN = re.compile(r"[0-9a-f]{8,64}")
-_NAME = re.compile(r"(\d{1,9})/(\w{1,40})")
+MOST_BYTES = 32_000_000
+MOST_SNAPSHOTS = 64
+"""A longer trail keeps every second snapshot, its first and its last."""
 
 
-def folder_of(store: Store, run: str) -> Path | None:
-    """A run's folder, not made; None where ``run`` (it comes from a saved file that somebody else may have written) cannot be one."""
-    return store.home / "runs" / run if _RUN.fullmatch(run) else None
+def add_snapshot(folder: Path, member: int, step: int, vectors: Vectors) -> None:
+    """Write the vectors of one step into the member's trail; the same step again overwrites."""
+    path = folder / f"trail-{member}.safetensors"
+    steps = dict(_read(path)) | {step: {name: t.detach().to("cpu", torch.float16) for name, t in vectors.items()}}
+    kept = _thinned(dict(sorted(steps.items())))
+    _write(path, kept)
 
 
-def read_trail(path: Path) -> tuple[tuple[int, dict[str, Tensor]], ...]:
-    """(step, vectors fp32) by step; empty where there is no such file, or none that can be read."""
-    return tuple(sorted(_numbered(path).items()))
+def keep_trail(folder: Path, member: int) -> None:
+    """The trail of the member whose vectors are kept becomes the run's."""
+    path = folder / f"trail-{member}.safetensors"
+    if path.is_file():
+        whole = path.read_bytes()
+
+        def write(target: Path) -> None:
+            target.write_bytes(whole)
+
+        replace_file(folder / TRAIL, write)
 
 
-def read_seeds(path: Path) -> tuple[dict[str, Tensor], ...]:
-    """Vectors fp32 of other seeds, by seed; empty where there is no such file, or none that can be read."""
-    return tuple(vectors for _, vectors in sorted(_numbered(path).items()))
+def read_trail(folder: Path) -> Trail:
+    """(step, vectors) in the order of steps, fp32; empty where there is none or it cannot be read."""
+    return _read(folder / TRAIL)
 
 
-def read_losses(store: Store, run: str) -> Losses:
-    """(step, training loss, validation NLL) of a run, by step; None where one was not measured. Empty where the run is not in the store."""
-    train: dict[int, float | None] = {}
-    validation: dict[int, float | None] = {}
-    for event in store.events(run, ("step", "validation")):
-        into, key = (train, "loss") if event.kind == "step" else (validation, "nll")
-        into[event.step] = event.data.get(key)
-    return tuple((step, train.get(step), validation.get(step)) for step in sorted(train.keys() | validation.keys()))
+def write_seeds(folder: Path, others: dict[int, Vectors]) -> None:
+    """What the other seeds learned, by seed."""
+    _write(folder / SEEDS, others)
 
 
-def _numbered(path: Path) -> dict[int, dict[str, Tensor]]:
+def read_seeds(folder: Path) -> Trail:
+    """(seed, vectors) of the other seeds, fp32; empty where there was one only."""
+    return _read(folder / SEEDS)
+
+
+def _thinned(steps: dict[int, Vectors]) -> dict[int, Vectors]:
+    size = sum(2 * t.numel() for vectors in steps.values() for t in vectors.values())
+    while len(steps) > MOST_SNAPSHOTS or (size > MOST_BYTES and len(steps) > 2):
+        order = list(steps)
+        dropped = order[1:-1:2]
+        size -= sum(2 * t.numel() for step in dropped for t in steps[step].values())
+        steps = {step: vectors for step, vectors in steps.items() if step not in dropped}
+    return steps
+
+
+def _write(path: Path, numbered: dict[int, Vectors]) -> None:
+    flat = {
+        f"{number}/{name}": t.detach().to("cpu", torch.float16).contiguous() for number, vectors in numbered.items() for name, t in vectors.items()
+    }
+    if flat:
+        replace_file(path, lambda target: save_file(flat, target))
+
+
+def _read(path: Path) -> Trail:
+    if not path.is_file():
+        return ()
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return {}
-        found: dict[int, dict[str, Tensor]] = {}
-        with safe_open(path, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118 (not a dict)
-                parts = _NAME.fullmatch(key)
-                if parts:
-                    found.setdefault(int(parts[1]), {})[parts[2]] = file.get_tensor(key).to(torch.float32)
-        return found
-    except (SafetensorError, OSError) as error:
-        logger.warning("%s cannot be read: %s", path.name, error)
-        return {}
+        flat = load_file(path)
+    except (SafetensorError, OSError):
+        return ()
+    numbered: dict[int, Vectors] = {}
+    for key, tensor in flat.items():
+        number, _, name = key.partition("/")
+        if number.isdigit():
+            numbered.setdefault(int(number), {})[name] = tensor.float()
+    return tuple(sorted(numbered.items()))

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from steering import artifact
-from steering.engine.rows import thin
-from steering.engine.trail import SEEDS, TRAIL, folder_of, read_losses, read_seeds, read_trail
+from steering.engine.past import looking_back
+from steering.engine.rows import mixed
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
 from steering.inspect.contract import address
@@ -58,7 +58,7 @@ def subject_with_rows(lm: FrozenLM, store: Store, made: artifact.Artifact, measu
         rows = [e for e in store.dataset(measured.rows).examples if e.key not in seen]
     if not rows:
         raise DataError(f"there are no rows that training of {made.card.name!r} never saw.", "Name a file with such rows: --rows FILE.")
-    held, train, validation = (tuple(thin(part, MOST)) for part in (rows, sides["train"], sides["validation"]))
+    held, train, validation = (tuple(mixed(part)[:MOST]) for part in (rows, sides["train"], sides["validation"]))
     prompts = measured.prompts or tried(store, made)
     other = subject(lm, measured.other) if measured.other else None
     return replace(subject(lm, made), rows=held, train=train, validation=validation, prompts=prompts, other=other)
@@ -72,14 +72,6 @@ def _subject(lm: FrozenLM, store: Store, made: artifact.Artifact, measured: Meas
         if needed:
             raise
         return subject(lm, made)
-
-
-def looking_back(store: Store, made: artifact.Artifact, seen: Subject) -> Subject:
-    """The subject with what its run left: its course through training, its losses, and the vectors of its other seeds."""
-    folder = folder_of(store, made.card.run)
-    if folder is None:
-        return seen
-    return replace(seen, trail=read_trail(folder / TRAIL), losses=read_losses(store, made.card.run), siblings=read_seeds(folder / SEEDS))
 
 
 def _home(store: Store, made: artifact.Artifact, measured: Measured) -> tuple[Example, ...]:
@@ -114,7 +106,7 @@ def look_and_keep(
     chosen, kept_under = view(name), measured.address(made)
     if chosen.applies(made.tensors) or (store.view(kept_under, name) is not None and not again):
         return
-    seen = looking_back(store, made, _subject(lm, store, made, measured, needed=chosen.rows_needed))
+    seen = looking_back(store, made.card.run, _subject(lm, store, made, measured, needed=chosen.rows_needed))
     said: dict[str, Any] = {}
     for item in look(name, lm, seen):
         if isinstance(item, Progress):

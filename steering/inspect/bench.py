@@ -39,6 +39,12 @@ class Scored:
     log_probs: Floats | None
     correct: Any
 
+    @property
+    def table(self) -> Floats:
+        """``log_probs`` of a classification."""
+        assert self.log_probs is not None, "generation has no labels"
+        return self.log_probs
+
 
 class Bench:
     """Rows of one task, cut once with ``room`` for the longest root, so that every root is given the same inputs."""
@@ -52,6 +58,16 @@ class Bench:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @classmethod
+    def of_texts(cls, lm: FrozenLM, texts: Sequence[str]) -> "Bench":
+        """Plain texts: every token but the first is graded, whatever stands before."""
+        made = object.__new__(cls)
+        made.lm, made.labels, made.rows, made.truth = lm, None, (), np.zeros(0, dtype=np.int64)
+        ids = [one for one in lm.encode_many(list(texts)) if len(one) > 1]
+        made.inputs, made.targets = tuple(one[:1] for one in ids), tuple(Target(one[:1], one[1:]) for one in ids)
+        made._items = made.targets
+        return made
 
     def first(self, count: int) -> "Bench":
         """The first rows alone; what they scored is shared."""

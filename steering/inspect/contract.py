@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from steering.errors import SpecError
 from steering.inspect.results import Result
 from steering.spec import Example, TaskSpec, digest
 
@@ -114,6 +115,18 @@ def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[
     """What a view's result is kept under: an artifact's digest, and whatever it was measured with beside its own dataset's rows."""
     parts = {"rows": rows, "other": other, "prompts": digest(sorted(prompts)) if prompts else ""}
     return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
+
+
+def require_labels(name: str, subject: Subject) -> TaskSpec:
+    """The subject's task, which must be a classification.
+
+    Raises:
+        SpecError: it is not.
+    """
+    assert subject.task is not None
+    if subject.task.kind != "classification":
+        raise SpecError(f"view {name!r} compares answers between labels; this task is {subject.task.kind}.", "Use a view that measures the loss.")
+    return subject.task
 
 
 def missing(needs: Need, vectors: Collection[str]) -> str:

@@ -4,8 +4,8 @@ Nothing ever edits the weights, the body is always in eval mode, and no paramete
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
@@ -19,6 +19,7 @@ from steering.lm import padded
 from steering.lm.attention import KV, LAYOUT, Layout
 from steering.lm.forest import Branch, Tree, pack
 from steering.lm.identity import fingerprint, shape_of
+from steering.lm.recompute import Recompute
 from steering.lm.root import Adapter, Root
 from steering.lm.weights import Watch
 
@@ -38,6 +39,7 @@ class FrozenLM:
         self.layout = layout
         self._embedding = model.get_input_embeddings()
         self._adapter: Adapter | None = None
+        self._recompute = Recompute(model, self._same_adapter) if layout == "forest" else None
         self.shape = shape_of(model.config, self._embedding)
         table = self.table()
         self.rms = float(table.float().pow(2).mean().sqrt())
@@ -138,16 +140,38 @@ class FrozenLM:
     @contextmanager
     def adapted(self, root: Root) -> Iterator[None]:
         """The model with the root's own changes, for the length of a forward: never across a ``yield`` of ours."""
-        if root.adapter is None or root.adapter is self._adapter:
+        with self._adapted(root.adapter):
+            yield
+
+    @contextmanager
+    def _adapted(self, adapter: Adapter | None) -> Iterator[None]:
+        if adapter is None or adapter is self._adapter:
             yield
             return
         assert self._adapter is None, "two adapters at once"
-        self._adapter = root.adapter
+        self._adapter = adapter
         try:
-            with root.adapter.active():
+            with adapter.active():
                 yield
         finally:
             self._adapter = None
+
+    def _same_adapter(self) -> Callable[[], AbstractContextManager[None]]:
+        """For a layer that is run again in the backward pass: the changes that are active now."""
+        adapter = self._adapter
+        return lambda: self._adapted(adapter)
+
+    @contextmanager
+    def recomputing(self, on: bool) -> Iterator[None]:
+        """Forward passes inside keep no activations of the decoder layers where ``on`` (steering/lm/recompute.py). In the padded layout nothing
+        changes: the cache there would be written twice."""
+        with self._recompute.switched(on) if self._recompute is not None else nullcontext():
+            yield
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether :meth:`recomputing` changes anything."""
+        return self._recompute is not None and self._recompute.layers > 0
 
     def require_layout(self, *roots: Root) -> None:
         """Refuse what only per-segment attention can do: the model's own attention has one mask for all layers.
