@@ -140,7 +140,8 @@ def test_a_soft_prompt_and_its_own_prefix_push_the_same(lm):
 
 
 def test_label_words_that_begin_alike_are_told_apart_where_they_part(lm):
-    alike = final(look("label_effect", lm, prefixed(lm, prefix_of(lm, IDS))))  # " good" and " bad" begin with a space of its own here
+    task = replace(TASK, template="{text} label")  # " good" and " bad" begin with a space of its own here
+    alike = final(look("label_effect", lm, prefixed(lm, prefix_of(lm, IDS), task=task)))
     assert "behind the tokens that all of them begin with" in alike.caption
     nested = replace(TASK, label_words={"a": "good", "b": "goodgood"}, template="{text}\n")
     assert final(look("label_effect", lm, prefixed(lm, prefix_of(lm, IDS), task=nested, rows=examples(4, target="a")))).parts[0].bars
