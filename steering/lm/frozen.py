@@ -21,6 +21,7 @@ from steering.lm.forest import Branch, Tree, pack
 from steering.lm.identity import fingerprint, shape_of
 from steering.lm.recompute import Recompute
 from steering.lm.root import Adapter, Root
+from steering.lm.weights import Watch
 
 
 class FrozenLM:
@@ -221,13 +222,27 @@ class FrozenLM:
         with self.adapted(trees[0].root):
             return self._forest(trees, tape), tape
 
-    def _forest(self, trees: Sequence[Tree], tape: list[KV] | None) -> Tensor:
+    def watched(self, trees: Sequence[Tree], watch: Watch) -> Tensor:
+        """Graded logits [G, V], while ``watch`` is told what every layer's queries see. The trees share their adapter.
+
+        Raises:
+            ModelError: the model runs in the padded layout, where its own attention says nothing.
+        """
+        if self.layout == "padded":
+            raise ModelError(
+                f"{self.id!r} runs with its own attention, which does not tell what it looks at.",
+                "Views of attention need a model whose attention can be replaced (Llama, Qwen, Gemma, Mistral, GPT-2, ...).",
+            )
+        with self.adapted(trees[0].root):
+            return self._forest(trees, None, watch)
+
+    def _forest(self, trees: Sequence[Tree], tape: list[KV] | None, watch: Watch | None = None) -> Tensor:
         packed = pack(trees, self.device, row_multiple=self.row_multiple)
         roots = [t.root.embeds for t, s in zip(trees, packed.root_slices, strict=True) if s is not None and t.root.embeds is not None]
         front = sum(r.shape[0] for r in roots)
         rows = self._embedding(packed.ids[front:])
         rows = torch.cat([*(r.to(rows.dtype) for r in roots), rows]) if roots else rows
-        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape)
+        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape, watch=watch)
         keep = packed.graded if packed.graded.numel() else packed.graded.new_zeros(1)
         return self.forward(rows, packed.positions, keep, layout)
 
