@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import exchange, verbs
+from steering.cli import compare, exchange, verbs
+from steering.cli.columns import columns as _columns
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL
-
-CONTESTANTS = "none, prompt:TEXT, few-shot:K, saved:NAME, or (fitted on --train) lora, probe, manual+bias; repeat it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,9 +40,9 @@ def _run(raw: list[str]) -> int:
         result = args.act(args)
     except SteeringError as error:
         return _report(error, "--json" in raw)
-    except verbs.Interrupted as stop:
-        _print(stop.result, "--json" in raw)
-        return 130
+    except verbs.Ended as end:
+        _print(end.result, "--json" in raw)
+        return end.code
     except KeyboardInterrupt:
         _report(SteeringError("interrupted before there was a result.", "Run the same command again."), "--json" in raw)
         return 130
@@ -100,15 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     _columns(check)
     _train_arguments(verb("train", verbs.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
-    compare = verb("compare", verbs.compare, "judge contestants on all rows of a file")
-    compare.add_argument("file", type=Path)
-    compare.add_argument("--train", type=Path, help="rows for demonstrations")
-    _contestants(compare)
-    _columns(compare)
-    ask = verb("generate", verbs.generate, "outputs of contestants side by side")
-    ask.add_argument("--input", required=True, help="the text to answer")
-    ask.add_argument("--train", type=Path, help="rows for demonstrations")
-    _contestants(ask)
+    compare.add_verbs(verb)
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
@@ -130,20 +121,6 @@ def _parser() -> argparse.ArgumentParser:
     app.add_argument("--auth-file", default="")
     app.add_argument("--root-path", default="")
     return parser
-
-
-def _columns(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text-column")
-    parser.add_argument("--label-column")
-    parser.add_argument("--max-mb", type=float, help="largest file that is read, in MB (default 50)")
-    parser.add_argument("--max-rows", type=int, help="most rows that are read (default 200,000)")
-
-
-def _contestants(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help=CONTESTANTS)
-    parser.add_argument("--model", default="")
-    parser.add_argument("--template", default="")
-    parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:

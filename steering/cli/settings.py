@@ -3,10 +3,8 @@
 from typing import Any
 
 from steering.errors import SpecError
-from steering.knobs import Knob, describe
 from steering.methods import method
-
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+from steering.methods.written import written
 
 
 def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
@@ -15,25 +13,7 @@ def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
     Raises:
         SpecError: not of the form NAME=VALUE, an option that the method does not have, or a value of another type.
     """
-    known = {item.name: item for item in describe(method(name).Options)}
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, sep, value = pair.partition("=")
-        key = key.strip().replace("-", "_")
-        if not sep or key not in known:
-            raise SpecError(f"--option {pair!r} is no setting of {name}.", f"Write NAME=VALUE with one of: {', '.join(known) or 'none'}.")
-        found[key] = _value(known[key], value.strip())
-    return found
-
-
-def _value(item: Knob, text: str) -> Any:
-    """``text`` as the knob's type."""
-    try:
-        if item.type is bool:
-            return _TRUTH[text.lower()]
-        return item.type(text)
-    except (KeyError, ValueError):
-        raise SpecError(f"{item.name} is {text!r}, expected {item.type.__name__}.", f"{item.name}: {item.help} (default {item.default!r}).") from None
+    return written(pairs, {"options": method(name).Options}, "--option", name)["options"]
 
 
 def label_words(text: str) -> dict[str, str]:

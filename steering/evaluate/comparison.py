@@ -8,14 +8,14 @@ The primary pair was declared before the rows were looked at and keeps its own p
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from steering.errors import InputError
-from steering.evaluate.classification import check_truth, normalise, predict, score_classification
+from steering.evaluate.classification import ClassificationScores, check_truth, normalise, predict, score_classification
 from steering.evaluate.decision import METRICS
 from steering.evaluate.generation import score_generation
 from steering.evaluate.intervals import Floats
@@ -31,7 +31,7 @@ class Judged:
 
     ``log_probs`` is [N, K] for classification, ``predictions`` [N] texts for generation; ``seed_log_probs`` and ``seed_predictions`` hold one
     of these per training seed. ``spoken`` is how a sentence calls it ("your manual prompt", "no prompt"); empty: its name.
-    ``seconds`` is the time for all rows.
+    ``seconds`` is the time for all rows. ``flags`` and ``made`` are handed on as they are (see :class:`~steering.evaluate.results.ContestantResult`).
     """
 
     name: str
@@ -44,6 +44,8 @@ class Judged:
     seconds: float = 0.0
     fingerprint: str = ""
     spoken: str = ""
+    flags: tuple[str, ...] = ()
+    made: dict[str, Any] = field(default_factory=dict)
 
 
 def compare_classification(
@@ -55,6 +57,7 @@ def compare_classification(
     share_prior: float | None = None,
     margin: float | None = None,
     reveal: int = 1,
+    groups: Sequence[Any] | None = None,
 ) -> Comparison:
     """Judge every contestant and every pair by right and wrong.
 
@@ -63,7 +66,7 @@ def compare_classification(
         truth: [N] index of the true label.
         labels: the K labels.
         primary: names (a, b) of the comparison declared beforehand; with two contestants it may be left out.
-        share_prior, margin, reveal: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair only.
+        share_prior, margin, reveal, groups: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair.
 
     Raises:
         InputError: contestants without a name of their own, or judged on other rows, an unknown primary, or unusable scores.
@@ -71,13 +74,13 @@ def compare_classification(
     pairs = _pairs(results, primary)
     contestants, correct, seeds = [], [], []
     for one in results:
-        scores = score_classification(one.log_probs, truth, labels)
+        scores = _scored(one, truth, labels)
         target = check_truth(truth, scores.n, labels, len(labels))
         guess = predict(normalise(one.log_probs))
         correct.append((guess == target).astype(np.float64))
         seeds.append([(predict(normalise(logp)) == target).astype(np.float64) for logp in one.seed_log_probs])
         names = tuple(labels[index] for index in guess)
-        contestants.append(_result(one, scores, "classification", names))
+        contestants.append(_result(one, scores, "classification", names, label_probs=_shares(one.log_probs)))
 
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
         prior = share_prior if p_adjusted is None else None
@@ -91,10 +94,15 @@ def compare_classification(
             share_prior=prior,
             margin=margin,
             reveal=reveal,
+            groups=groups,
         )
 
+    def chance(a: int, b: int) -> float:
+        return _chance(correct[a], correct[b], groups)
+
     targets = [labels[int(index)] for index in np.asarray(truth)]
-    return _comparison("classification", results, contestants, pairs, lambda a, b: _mcnemar(correct[a], correct[b]), judge, targets, correct)
+    made = _comparison("classification", results, contestants, pairs, chance, judge, targets, correct)
+    return replace(made, labels=tuple(labels), notes=_one_class(targets, labels))
 
 
 def compare_generation(
@@ -105,6 +113,7 @@ def compare_generation(
     primary: tuple[str, str] | None = None,
     margin: float | None = None,
     reveal: int = 1,
+    groups: Sequence[Any] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Judge every contestant by all text metrics, and every pair by ``metric`` row by row ("exact_match": by right and wrong).
@@ -127,18 +136,42 @@ def compare_generation(
 
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
         names = {"learned_name": results[a].spoken or results[a].name, "baseline_name": results[b].spoken or results[b].name}
-        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal}
+        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal, "groups": groups}
         if metric == "exact_match":
             return classification_verdict(levels[a], levels[b], seed_correct=seeds[a], metric_name=metric, **shared)
         return generation_verdict(levels[a], levels[b], metric, seed_scores=seeds[a], seed=seed, **shared)
 
     def chance(a: int, b: int) -> float:
-        return _mcnemar(levels[a], levels[b]) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed)
+        return _chance(levels[a], levels[b], groups) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed, groups=groups)
 
-    return _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels)
+    made = _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels)
+    return replace(made, metric=metric)
 
 
-def _mcnemar(a: Floats, b: Floats) -> float:
+def _scored(one: Judged, truth: Any, labels: Sequence[str]) -> ClassificationScores:
+    """Scores, or the error with the contestant's name."""
+    try:
+        return score_classification(one.log_probs, truth, labels)
+    except InputError as error:
+        raise InputError(f"{one.name}: {error.message}", error.hint) from None
+
+
+def _shares(log_probs: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in np.exp(normalise(log_probs)).round(4).tolist())
+
+
+def _one_class(targets: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+    """What a test set of a single class cannot show."""
+    if len(set(targets)) != 1 or len(labels) < 2:
+        return ()
+    return (
+        f"All {len(targets)} rows are {targets[0]!r}: a contestant that always says so scores 100 %, and MCC is 0. Judge on rows of every class.",
+    )
+
+
+def _chance(a: Floats, b: Floats, groups: Sequence[Any] | None) -> float:
+    if groups is not None:
+        return permutation(a, b, seed=0, groups=groups)
     counts = paired_counts(a, b)
     return mcnemar(counts.a_only, counts.b_only)
 
@@ -170,7 +203,7 @@ def _pairs(results: Sequence[Judged], primary: tuple[str, str] | None) -> list[t
     return first + others
 
 
-def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...]) -> ContestantResult:
+def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...], **more: Any) -> ContestantResult:
     return ContestantResult(
         name=one.name,
         kind=one.kind,
@@ -178,7 +211,10 @@ def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...]) -
         seconds_per_example=one.seconds / scores.n,
         fingerprint=one.fingerprint,
         predictions=predictions,
-        **{name: getattr(scores, name) for name in METRICS_OF[task]},
+        flags=one.flags,
+        made=one.made,
+        **{name: getattr(scores, name) for name in METRICS_OF[task] if name not in more},
+        **more,
     )
 
 

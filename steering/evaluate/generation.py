@@ -33,7 +33,8 @@ class GenerationScores:
 
     ``exact_match`` ignores white space around the text, nothing else. ``chrf`` (chrF2, Popovic 2015) and ``bleu`` are corpus scores, which
     are not the mean of the rows; ``rouge_l`` is the mean F1 of the rows. ``json_valid`` is the share of outputs that parse as a JSON object
-    and ``json_field_f1`` the mean F1 of their fields; both are None unless most targets are JSON objects. Lengths are in characters.
+    and ``json_field_f1`` the mean F1 of their fields; both are None unless most targets are JSON objects. Lengths are in characters;
+    ``empty`` counts answers without any text, which score 0 like any other wrong one.
     """
 
     n: int
@@ -46,6 +47,7 @@ class GenerationScores:
     json_field_f1: float | None
     mean_length: float
     mean_target_length: float
+    empty: int
     each: RowScores
 
 
@@ -77,6 +79,7 @@ def score_generation(predictions: Sequence[str], references: Sequence[Sequence[s
         json_field_f1=sum(fields) / n if fields else None,
         mean_length=sum(map(len, predictions)) / n,
         mean_target_length=sum(sum(map(len, refs)) / len(refs) for refs in references) / n,
+        empty=sum(not text.strip() for text in predictions),
         each=RowScores(exact_match=exact, chrf=chrf_each, rouge_l=rouge, json_field_f1=fields),
     )
 

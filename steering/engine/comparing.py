@@ -1,0 +1,183 @@
+"""The request ``compare``: who may be judged on which rows, what was declared beforehand, the judging itself, and all that a page shows of it.
+
+Keys of the result beside the comparison's own (see :mod:`steering.evaluate.results`): ``inputs`` and ``lines`` of the rows, ``spec_names``
+(contestants as they were given -> as they are called), ``reveal`` (1: never looked at before), ``exploratory``, ``primary``, ``margin``,
+``share_prior``, ``pins``, ``gate``, ``unchecked``, ``left_out`` (rows that a contestant was made from).
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steering.engine import fairness
+from steering.engine.judging import Contestant, Terms, answers, compared
+from steering.errors import DataError, SpecError
+from steering.evaluate.comparison import Judged
+from steering.evaluate.gate import parse_claim, rule
+from steering.evaluate.prior import SharePrior, share_prior
+from steering.evaluate.results import Comparison, comparison_json
+from steering.knobs import to_json
+from steering.lm.frozen import FrozenLM
+from steering.spec import Example, TaskSpec, digest
+
+if TYPE_CHECKING:
+    from steering.engine.requests import Office
+
+ESTABLISHING = 60
+"""Below so many rows in all, a single test part says little: cross-validate instead (SCIENCE notes C1)."""
+
+
+def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Judge contestants on all rows of a dataset.
+
+    Payload: ``contestants``, ``task``, ``rows`` and ``train`` (datasets), ``model``; and, declared beforehand, ``primary`` [a, b], ``margin`` (in
+    points), ``metric``, ``gate`` (claims), ``pins`` (a dataset), ``declared`` {contestant: dataset}, ``skip_trained``.
+
+    Raises:
+        InputError: rows that a contestant was made from; a prompt that holds a test text; claims or metrics that do not apply; unusable scores.
+    """
+    context = office.context(payload)
+    specs, task, lm = [str(spec) for spec in payload["contestants"]], context.task, office.lm
+    claims = [parse_claim(text, specs, task.kind) for text in payload.get("gate", ())]
+    dataset = office.store.dataset(payload["rows"])
+    skip = bool(payload.get("skip_trained"))
+    rows = fairness.apart_from_fits(specs, context, dataset.examples, skip=skip)
+    require_classes(task, rows)
+    office.store.forget_scores()
+    entered = yield from office.enter(specs, context)
+    names = dict(zip(specs, [one.name for one in entered], strict=True))
+    rows = fairness.apart(entered, rows, skip=skip)
+    entered = fairness.flagged(entered, rows, context)
+    pinned = office.store.dataset(payload["pins"]).examples if payload.get("pins") else ()
+    declared = payload.get("primary") or next(([claim.a, claim.b] for claim in claims if claim.b), None)
+    question = digest([sorted(one.fingerprint for one in entered), task.kind])
+    terms = Terms(
+        primary=_primary(declared, names),
+        margin=_margin(payload, task),
+        metric=payload.get("metric") or "chrf",
+        reveal=office.store.reveal(digest(sorted(row.key for row in rows)), question),
+        groups=groups_of(rows, dataset.reading.get("group_column")),
+    )
+    made, prior = yield from judged(lm, task, entered, rows, terms, office)
+    pins = yield from _pins(lm, task, entered, pinned, office)
+    kept = {one.name: [row["right"][i] for row in pins] for i, one in enumerate(entered)}
+    yield comparison_json(made) | {
+        "inputs": [row.values for row in rows],
+        "lines": [row.row for row in rows],
+        "spec_names": names,
+        "reveal": terms.reveal,
+        "exploratory": terms.reveal > 1,
+        "primary": list(terms.primary) if terms.primary else None,
+        "margin": payload.get("margin"),
+        "share_prior": to_json(prior) if prior else None,
+        "pins": pins,
+        "gate": [to_json(rule(claim, made, names, kept)) for claim in claims],
+        "unchecked": fairness.unchecked(entered),
+        "left_out": len(dataset.examples) - len(rows),
+    }
+
+
+def judged(
+    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], terms: Terms, office: "Office"
+) -> Generator[dict[str, Any], None, tuple[Comparison, SharePrior | None]]:
+    """The comparison, with the share of a gain that is mere label balance where it can be told: the primary pair's second is manual and
+    ``manual+bias`` is there."""
+    results = yield from asked(lm, task, entered, rows, office)
+    prior = prior_of(task, results, rows, terms.primary)
+    return compared(task, results, rows, terms, prior.share if prior else None), prior
+
+
+def asked(
+    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], office: "Office"
+) -> Generator[dict[str, Any], None, list[Judged]]:
+    """Everybody's answers, as slices of a request: ``judging`` says how far it is."""
+    working = answers(lm, task, entered, rows, office.store)
+    while True:
+        try:
+            item = next(working)
+        except StopIteration as end:
+            found: list[Judged] = end.value
+            return found
+        said = item.done % 64 == 0 or item.done == item.rows
+        yield {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}} if said else {}
+
+
+def prior_of(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example], primary: tuple[str, str] | None) -> SharePrior | None:
+    """See :mod:`steering.evaluate.prior`; None where not all three are there."""
+    if task.kind != "classification":
+        return None
+    by_kind = {one.kind: one for one in results}
+    by_name = {one.name: one for one in results}
+    learned = by_name[primary[0]] if primary else results[-1]
+    if not {"manual", "manual_bias"} <= by_kind.keys() or learned.kind in ("manual", "manual_bias"):
+        return None
+    truth = np.array([list(task.label_words).index(row.target) for row in rows])
+    right = [np.asarray(one.log_probs).argmax(1) == truth for one in (learned, by_kind["manual_bias"], by_kind["manual"])]
+    return share_prior(*right)
+
+
+def require_classes(task: TaskSpec, rows: Sequence[Example]) -> None:
+    """Refuse what cannot be scored at all.
+
+    Raises:
+        DataError: no rows, or a classification with a single label in all.
+    """
+    if not rows:
+        raise DataError("there are no rows to judge on.", "Give a file with at least one usable row.")
+    if task.kind == "classification" and len(task.label_words) < 2:
+        raise DataError(
+            f"all {len(rows)} rows have the one label {next(iter(task.label_words), '')!r}, so there is nothing to tell apart.",
+            "Give rows of several classes, or name the other labels with --label-words RAW=WORD,...",
+        )
+
+
+def groups_of(rows: Sequence[Example], column: object) -> tuple[str, ...] | None:
+    """The group of every row by the dataset's group column; rows without a value stand alone. None: no such column."""
+    if not isinstance(column, str) or not column:
+        return None
+    return tuple(row.values.get(column, "").strip().casefold() or f"\0{row.key}" for row in rows)
+
+
+def _primary(declared: Any, names: dict[str, str]) -> tuple[str, str] | None:
+    if declared is None:
+        return None
+    for spec in declared:
+        if spec not in names and spec not in names.values():
+            raise SpecError(f"the primary comparison names {spec!r}, which is not a contestant.", f"Contestants: {', '.join(names)}.")
+    a, b = (names.get(spec, spec) for spec in declared)
+    return a, b
+
+
+def _margin(payload: dict[str, Any], task: TaskSpec) -> float | None:
+    """Points as the metric's own unit."""
+    from steering.evaluate.decision import METRICS
+
+    points = payload.get("margin")
+    if points is None:
+        return None
+    if not 0 < float(points) <= 100:
+        raise SpecError(f"the margin is {points!r} points, expected above 0 and up to 100.", "Declare the smallest difference that matters.")
+    metric = "accuracy" if task.kind == "classification" else payload.get("metric") or "chrf"
+    return float(points) / 100 * (METRICS[metric].top if metric in METRICS else 1.0)
+
+
+def _pins(
+    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], office: "Office"
+) -> Generator[dict[str, Any], None, list[dict[str, Any]]]:
+    """Pinned rows: what everybody answers, and whether that is right (a text: exactly one of the right ones)."""
+    if not rows:
+        return []
+    results = yield from asked(lm, task, entered, rows, office)
+    labels = list(task.label_words)
+    said = [[labels[i] for i in np.asarray(one.log_probs).argmax(1)] if labels else list(one.predictions) for one in results]
+    return [
+        {
+            "line": row.row,
+            "values": row.values,
+            "target": row.target,
+            "answers": [texts[i] for texts in said],
+            "right": [texts[i].strip() in {t.strip() for t in (row.target, *row.references)} for texts in said],
+        }
+        for i, row in enumerate(rows)
+    ]
