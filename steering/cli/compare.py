@@ -54,11 +54,22 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         "skip_trained": args.skip_trained_rows,
         "model": model,
     }
+    if args.cross_validate:
+        return _cross_validated(studio, args, payload)
     with Foreground(studio) as engine:
         result = engine.answer("compare", payload)
     if not all(ruling["holds"] for ruling in result["gate"]):
         raise Ended(result, 3)
     return result
+
+
+def _cross_validated(studio: Studio, args: argparse.Namespace, payload: dict[str, Any]) -> dict[str, Any]:
+    """``compare --cross-validate``: fits and demonstrations come from the other folds of FILE."""
+    given = {"--train": args.train, "--validation": args.validation, "--pin": args.pin, "--gate": args.gate, "--primary": args.primary}
+    for flag in (flag for flag, value in given.items() if value):
+        raise SpecError(f"{flag} has no place in a cross-validation.", "All rows of FILE are divided into folds: leave it out.")
+    with Foreground(studio) as engine:
+        return engine.answer("cross_validate", payload)
 
 
 def generate(args: argparse.Namespace) -> dict[str, Any]:
@@ -130,6 +141,7 @@ def add_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
     judge.add_argument("--gate", action="append", default=[], metavar="CLAIM", help=f"exit 3 unless it holds; {GRAMMAR}; repeat it")
     judge.add_argument("--skip-trained-rows", action="store_true", help="leave out rows that a contestant was made from, instead of refusing")
     judge.add_argument("--group-column", help="rows with the same value there belong together and are resampled together")
+    judge.add_argument("--cross-validate", action="store_true", help="few rows: 5 x 5 folds of FILE, fits and demonstrations from the other folds")
     columns(judge)
     ask = verb("generate", generate, "outputs of contestants side by side")
     ask.add_argument("--input", required=True, help="the text to answer")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ESTABLISHING = 60
 """Below so many rows in all, a single test part says little: cross-validate instead (SCIENCE notes C1)."""
+FEW_ROWS = f"There are fewer than {ESTABLISHING} rows in all, so one test part says little: cross-validate instead (compare --cross-validate)."
 
 
 def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -62,7 +63,9 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     made, prior = yield from judged(lm, task, entered, rows, terms, office)
     pins = yield from _pins(lm, task, entered, pinned, office)
     kept = {one.name: [row["right"][i] for row in pins] for i, one in enumerate(entered)}
+    notes = [*made.notes, *([FEW_ROWS] if len(rows) + len(context.fitted_on) < ESTABLISHING else [])]
     yield comparison_json(made) | {
+        "notes": notes,
         "inputs": [row.values for row in rows],
         "lines": [row.row for row in rows],
         "spec_names": names,

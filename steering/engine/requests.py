@@ -12,6 +12,7 @@ from steering import artifact
 from steering.engine import contestants
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
+from steering.engine.crossval import cross_validate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant
 from steering.engine.reading import reading
@@ -126,6 +127,7 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
+    "cross_validate": cross_validate,
     "describe": describe,
     "read": read,
     "certainty": certain,

@@ -20,6 +20,7 @@ from steering.evaluate.decision import METRICS
 from steering.evaluate.generation import score_generation
 from steering.evaluate.intervals import Floats
 from steering.evaluate.paired import holm, mcnemar, paired_counts, permutation
+from steering.evaluate.resample import Gap, classification_sums, gaps, generation_sums
 from steering.evaluate.results import METRICS_OF, Comparison, ContestantResult, Row, pair
 from steering.evaluate.verdict import Verdict, classification_verdict, generation_verdict
 from steering.spec import Kind
@@ -101,7 +102,9 @@ def compare_classification(
         return _chance(correct[a], correct[b], groups)
 
     targets = [labels[int(index)] for index in np.asarray(truth)]
-    made = _comparison("classification", results, contestants, pairs, chance, judge, targets, correct)
+    sums = [classification_sums(one.log_probs, truth, len(labels)) for one in results]
+    resampled = gaps(sums, [(a, b) for a, b, _ in pairs], groups)
+    made = _comparison("classification", results, contestants, pairs, chance, judge, targets, correct, resampled)
     return replace(made, labels=tuple(labels), notes=_one_class(targets, labels))
 
 
@@ -127,9 +130,10 @@ def compare_generation(
     if metric not in METRICS or metric == "accuracy":
         raise InputError(f"metric {metric!r} cannot compare texts.", f"Expected one of {', '.join(name for name in METRICS if name != 'accuracy')}.")
     pairs = _pairs(results, primary)
-    contestants, levels, seeds = [], [], []
+    contestants, levels, seeds, sums = [], [], [], []
     for one in results:
         scores = score_generation(one.predictions, references)
+        sums.append(generation_sums(one.predictions, references, scores.each))
         contestants.append(_result(one, scores, "generation", tuple(one.predictions)))
         levels.append(_row_scores(scores.each, metric))
         seeds.append([_row_scores(score_generation(texts, references).each, metric) for texts in one.seed_predictions])
@@ -144,7 +148,8 @@ def compare_generation(
     def chance(a: int, b: int) -> float:
         return _chance(levels[a], levels[b], groups) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed, groups=groups)
 
-    made = _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels)
+    resampled = gaps(sums, [(a, b) for a, b, _ in pairs], groups, seed=seed)
+    made = _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels, resampled)
     return replace(made, metric=metric)
 
 
@@ -227,6 +232,7 @@ def _comparison(
     judge: Callable[[int, int, float | None], Verdict],
     targets: Sequence[str],
     levels: Sequence[Floats],
+    resampled: Sequence[tuple[Gap, ...]],
 ) -> Comparison:
     others = [(a, b) for a, b, first in pairs if not first]
     adjusted = dict(zip(others, holm([chance(a, b) for a, b in others]), strict=True))
@@ -235,6 +241,8 @@ def _comparison(
         task=task,
         n=len(targets),
         contestants=tuple(contestants),
-        pairs=tuple(pair(results[a].name, results[b].name, first, verdicts[a, b]) for a, b, first in pairs),
+        pairs=tuple(
+            pair(results[a].name, results[b].name, first, verdicts[a, b], metrics) for (a, b, first), metrics in zip(pairs, resampled, strict=True)
+        ),
         rows=tuple(Row(target=target, scores=tuple(float(level[k]) for level in levels)) for k, target in enumerate(targets)),
     )

@@ -99,14 +99,21 @@ def _sacrebleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) 
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    filled = [[ref or " " for ref in refs] for refs in references]  # sacrebleu takes an empty reference for a missing one
-    most = max(map(len, filled))
-    streams: list[Any] = [[refs[k] if k < len(refs) else None for refs in filled] for k in range(most)]
-    texts = list(predictions)
+    filled, right, texts = _filled(references), streams(references), list(predictions)
     metric = CHRF()
     each = tuple(float(metric.sentence_score(text, refs).score) for text, refs in zip(texts, filled, strict=True))
     bleu = BLEU(force=True)  # force: no advice about texts that look tokenised
-    return float(CHRF().corpus_score(texts, streams).score), float(bleu.corpus_score(texts, streams).score), each
+    return float(CHRF().corpus_score(texts, right).score), float(bleu.corpus_score(texts, right).score), each
+
+
+def _filled(references: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[ref or " " for ref in refs] for refs in references]  # sacrebleu takes an empty reference for a missing one
+
+
+def streams(references: Sequence[Sequence[str]]) -> list[Any]:
+    """References as sacrebleu wants them: the first of every row, the second of every row (None where there is none), ..."""
+    filled = _filled(references)
+    return [[refs[k] if k < len(refs) else None for refs in filled] for k in range(max(map(len, filled)))]
 
 
 def json_object(text: str) -> dict[str, Any] | None:

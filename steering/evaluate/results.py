@@ -6,6 +6,7 @@ from typing import Any
 from steering.evaluate.classification import ClassScores
 from steering.evaluate.decision import VerdictKind
 from steering.evaluate.intervals import Interval
+from steering.evaluate.resample import Gap
 from steering.evaluate.verdict import Verdict
 from steering.knobs import to_json
 from steering.spec import Kind
@@ -56,6 +57,7 @@ class Pair:
     """``a`` against ``b``; ``difference`` is a minus b. ``p_value`` is Holm-adjusted unless this is the primary pair.
 
     ``ci`` is the 95 % interval, ``narrow`` the 90 % one (inside a margin: equivalent; above minus the margin: not worse, each at 5 %).
+    ``metrics``: every metric of the two with its paired bootstrap.
     """
 
     a: str
@@ -77,6 +79,7 @@ class Pair:
     narrow: Interval = (-1.0, 1.0)
     seeds: int = 0
     seeds_agree: int = 0
+    metrics: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return value
 
 
-def pair(a: str, b: str, primary: bool, verdict: Verdict) -> Pair:
+def pair(a: str, b: str, primary: bool, verdict: Verdict, metrics: tuple[Gap, ...] = ()) -> Pair:
     """A verdict as one line of the table of pairs."""
     return Pair(
         a=a,
@@ -149,4 +152,5 @@ def pair(a: str, b: str, primary: bool, verdict: Verdict) -> Pair:
         narrow=verdict.narrow,
         seeds=verdict.seeds,
         seeds_agree=verdict.seeds_agree,
+        metrics=metrics,
     )

@@ -147,3 +147,18 @@ def test_a_deleted_run_is_said(place: Path) -> None:
 
 def test_a_contestant_given_twice_is_refused(place: Path) -> None:
     assert refused(*judged(place, "--contestant", "none")) == "SpecError: contestant 'none' is given twice. Give each once."
+
+
+def test_few_rows_are_cross_validated_under_that_name(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_bytes(tiny.rows(20, start=200))
+    words = ("compare", tmp_path / "few.csv", "--contestant", "none", "--contestant", "few-shot:2", "--contestant", "majority", "--cross-validate")
+    result = good(*words, "--model", place / "model", "--home", place / "home")
+    assert (result["name"], result["n"], result["folds"], result["repeats"]) == ("cross-validated estimate", 20, 5, 5)
+    assert [c["name"] for c in result["contestants"]] == ["none", "few-shot:2", "majority"]
+    assert all(len(c["rows"]) == 20 and 0 <= c["ci"][0] <= c["score"] <= c["ci"][1] <= 1 for c in result["contestants"])
+    assert {p["verdict"] for p in result["pairs"]} <= {"lean", "loss", "tie", "small"}
+    home = ("--home", place / "home")
+    said = refused(*words, "--gate", "none>=majority", "--model", place / "model", *home)
+    assert said == "SpecError: --gate has no place in a cross-validation. All rows of FILE are divided into folds: leave it out."
+    trained = ("compare", place / "films.csv", "--contestant", "saved:x", "--cross-validate", *home)
+    assert "42 of 60 test rows are rows that saved:x was made from" in refused(*trained)
