@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import compare, exchange, verbs
+from steering.cli import compare, exchange, training, verbs
 from steering.cli.columns import columns as _columns
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
-from steering.spec import EMBEDDED_MODEL
+from steering.spec import EFFORTS, EMBEDDED_MODEL
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,19 +98,21 @@ def _parser() -> argparse.ArgumentParser:
     check = verb("check", verbs.check_file, "read a dataset and say everything that is wrong with it")
     check.add_argument("file", type=Path)
     _columns(check)
-    _train_arguments(verb("train", verbs.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
+    _train_arguments(verb("train", training.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
     compare.add_verbs(verb)
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
-    for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):
-        verb(name, act, text).add_argument("run")
+    verb("stop", verbs.stop, "stop a run at its next step").add_argument("run")
+    resume = verb("resume", training.resume, "continue a run in the foreground")
+    resume.add_argument("run")
+    resume.add_argument("--more", type=int, default=0, metavar="STEPS", help="train a run that is done for this many more steps")
     verb("saved", verbs.saved, "list the saved prompts")
     models = verb("models", verbs.models, "list the models, fetching the embedded one first")
     models.add_argument("--model", default="", help="also check this Hub id or folder")
-    demo = verb("demo", verbs.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
+    demo = verb("demo", training.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
     demo.add_argument("--sample", default="support_tickets")
     app = verb("app", verbs.app, "the web app, same as python app.py")
     app.add_argument("--host", default="")
@@ -135,8 +137,12 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method's own; repeat it")
+    parser.add_argument("--effort", choices=sorted(EFFORTS), default="standard", help="how much time it may take; other settings win over it")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--imitate", default="", metavar="SPEC", help="learn to answer as few-shot:K or prompt:TEXT does, labels unused")
+    parser.add_argument("--inputs", type=Path, help="texts without labels to imitate on (default: the training rows)")
     parser.add_argument("--batch-size", type=int)
     _columns(parser)

@@ -2,26 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from safetensors import SafetensorError, safe_open
 
 from steering import artifact
 from steering.engine.contestants import Context, build, contestant, fitting, learned
 from steering.engine.judging import Contestant
-from steering.errors import ArtifactError, NotFoundError, SpecError
+from steering.engine.trail import read_trail
+from steering.errors import NotFoundError, SpecError
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.methods.forms import root_of
 from steering.spec import Example, TaskSpec
 from steering.store import Store
+from steering.train.trainer import best_of
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Making
-
-TRAIL = "trail.safetensors"
-"""In a run's folder: tensors STEP/NAME, fp16, the vectors as they stood after that step."""
 
 
 def saved(lm: FrozenLM, value: str, context: Context) -> "Making":
@@ -57,25 +53,16 @@ def _unfinished(lm: FrozenLM, store: Store, run: str, context: Context) -> Conte
     if state is None:
         own = Context(spec.task, (), context.folders)
         return build(lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", own)
-    best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-    return learned(lm, spec.method, root_of(lm, best), f"{run} step {int(state.numbers['best_step'])}")
+    return learned(lm, spec.method, root_of(lm, best_of(state)), f"{run} step {state.numbers['step']}")
 
 
 def _recorded(lm: FrozenLM, store: Store, run: str, step: str) -> Root:
-    path = Path(store.home) / "runs" / run / TRAIL
-    if not path.is_file():
+    trail = {str(number): vectors for number, vectors in read_trail(store.home / "runs" / run)}
+    if not trail:
         raise NotFoundError(f"run {run!r} kept no trail of its steps.", "Use run:ID for its best vectors.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            wanted = {name.partition("/")[2]: name for name in names if name.partition("/")[0] == step}
-            vectors = {short: file.get_tensor(name).float().to(lm.device) for short, name in wanted.items()}
-    except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"the trail of run {run!r} cannot be read ({error}).", "Use run:ID for its best vectors.") from None
-    if not vectors:
-        steps = sorted({int(name.partition("/")[0]) for name in names if name.partition("/")[0].isdigit()})
-        raise NotFoundError(f"run {run!r} recorded no step {step!r}.", f"Recorded steps: {', '.join(map(str, steps)) or 'none'}.")
-    return root_of(lm, vectors)
+    if step not in trail:
+        raise NotFoundError(f"run {run!r} recorded no step {step!r}.", f"Recorded steps: {', '.join(trail)}.")
+    return root_of(lm, {name: t.to(lm.device) for name, t in trail[step].items()})
 
 
 def trained_on(store: Store | None, dataset: str) -> frozenset[str] | None:

@@ -2,7 +2,7 @@
 
 Keys of the result beside the comparison's own (see :mod:`steering.evaluate.results`): ``inputs`` and ``lines`` of the rows, ``spec_names``
 (contestants as they were given -> as they are called), ``reveal`` (1: never looked at before), ``exploratory``, ``primary``, ``margin``,
-``share_prior``, ``pins``, ``gate``, ``unchecked``, ``left_out`` (rows that a contestant was made from).
+``pins``, ``gate``, ``unchecked``, ``left_out`` (rows that a contestant was made from).
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steering.engine import fairness
-from steering.engine.judging import Contestant, Terms, answers, compared
+from steering.engine.judging import Contestant, Terms, answers, compared, question
 from steering.errors import DataError, SpecError
 from steering.evaluate.comparison import Judged
 from steering.evaluate.gate import parse_claim, rule
-from steering.evaluate.prior import SharePrior, share_prior
-from steering.evaluate.results import Comparison, comparison_json
+from steering.evaluate.results import comparison_json
 from steering.knobs import to_json
 from steering.lm.frozen import FrozenLM
-from steering.spec import Example, TaskSpec, digest
+from steering.spec import Example, TaskSpec
 
 if TYPE_CHECKING:
     from steering.engine.requests import Office
@@ -52,15 +51,14 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     entered = fairness.flagged(entered, rows, context)
     pinned = office.store.dataset(payload["pins"]).examples if payload.get("pins") else ()
     declared = payload.get("primary") or next(([claim.a, claim.b] for claim in claims if claim.b), None)
-    question = digest([sorted(one.fingerprint for one in entered), task.kind])
     terms = Terms(
         primary=_primary(declared, names),
         margin=_margin(payload, task),
         metric=payload.get("metric") or "chrf",
-        reveal=office.store.reveal(digest(sorted(row.key for row in rows)), question),
+        reveal=office.store.reveal(*question(entered, rows)),
         groups=groups_of(rows, dataset.reading.get("group_column")),
     )
-    made, prior = yield from judged(lm, task, entered, rows, terms, office)
+    made = compared(task, (yield from asked(lm, task, entered, rows, office)), rows, terms)
     pins = yield from _pins(lm, task, entered, pinned, office)
     kept = {one.name: [row["right"][i] for row in pins] for i, one in enumerate(entered)}
     notes = [*made.notes, *([FEW_ROWS] if len(rows) + len(context.fitted_on) < ESTABLISHING else [])]
@@ -73,22 +71,11 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         "exploratory": terms.reveal > 1,
         "primary": list(terms.primary) if terms.primary else None,
         "margin": payload.get("margin"),
-        "share_prior": to_json(prior) if prior else None,
         "pins": pins,
         "gate": [to_json(rule(claim, made, names, kept)) for claim in claims],
         "unchecked": fairness.unchecked(entered),
         "left_out": len(dataset.examples) - len(rows),
     }
-
-
-def judged(
-    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], terms: Terms, office: "Office"
-) -> Generator[dict[str, Any], None, tuple[Comparison, SharePrior | None]]:
-    """The comparison, with the share of a gain that is mere label balance where it can be told: the primary pair's second is manual and
-    ``manual+bias`` is there."""
-    results = yield from asked(lm, task, entered, rows, office)
-    prior = prior_of(task, results, rows, terms.primary)
-    return compared(task, results, rows, terms, prior.share if prior else None), prior
 
 
 def asked(
@@ -104,20 +91,6 @@ def asked(
             return found
         said = item.done % 64 == 0 or item.done == item.rows
         yield {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}} if said else {}
-
-
-def prior_of(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example], primary: tuple[str, str] | None) -> SharePrior | None:
-    """See :mod:`steering.evaluate.prior`; None where not all three are there."""
-    if task.kind != "classification":
-        return None
-    by_kind = {one.kind: one for one in results}
-    by_name = {one.name: one for one in results}
-    learned = by_name[primary[0]] if primary else results[-1]
-    if not {"manual", "manual_bias"} <= by_kind.keys() or learned.kind in ("manual", "manual_bias"):
-        return None
-    truth = np.array([list(task.label_words).index(row.target) for row in rows])
-    right = [np.asarray(one.log_probs).argmax(1) == truth for one in (learned, by_kind["manual_bias"], by_kind["manual"])]
-    return share_prior(*right)
 
 
 def require_classes(task: TaskSpec, rows: Sequence[Example]) -> None:
@@ -136,10 +109,11 @@ def require_classes(task: TaskSpec, rows: Sequence[Example]) -> None:
 
 
 def groups_of(rows: Sequence[Example], column: object) -> tuple[str, ...] | None:
-    """The group of every row by the dataset's group column; rows without a value stand alone. None: no such column."""
+    """The group of every row by the dataset's group column; rows without a value stand alone. None: no such column, or no two rows share one."""
     if not isinstance(column, str) or not column:
         return None
-    return tuple(row.values.get(column, "").strip().casefold() or f"\0{row.key}" for row in rows)
+    groups = tuple(row.values.get(column, "").strip().casefold() or f"\0{row.key}" for row in rows)
+    return groups if len(set(groups)) < len(groups) else None
 
 
 def _primary(declared: Any, names: dict[str, str]) -> tuple[str, str] | None:

@@ -5,7 +5,6 @@ on the one frozen copy, and what they answer alone is remembered as theirs.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -68,8 +67,3 @@ def joined(lm: FrozenLM, name: str, members: Sequence[Contestant]) -> Contestant
 def mean_log_probs(parts: Sequence[Tensor]) -> Tensor:
     """[N, K]: the mean of log-probabilities that are normalised over the labels first, so that no member counts more for being sure of its format."""
     return torch.stack([torch.log_softmax(part.float(), -1) for part in parts]).mean(0)
-
-
-def with_seeds(one: Contestant, seeds: Sequence[Contestant]) -> Contestant:
-    """A contestant with the other training seeds of the same thing, for the verdict's agreement of seeds."""
-    return replace(one, seeds=tuple(seeds))

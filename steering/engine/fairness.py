@@ -29,7 +29,7 @@ def apart(contestants: Sequence[Contestant], rows: Sequence[Example], *, skip: b
     Raises:
         InputError: as :func:`apart_from_fits`.
     """
-    everybody = [member for one in contestants for member in (one, *one.members, *one.seeds)]
+    everybody = [member for one in contestants for member in (one, *one.members)]
     return _apart(rows, {one.name: one.seen for one in everybody if one.seen is not None}, skip=skip)
 
 

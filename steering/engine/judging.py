@@ -5,13 +5,13 @@ What a contestant answered to a row is remembered by content (who: its fingerpri
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steering.engine.memory import Memory, Nothing, input_key, scope_of
+from steering.engine.memory import Memory, Nothing, input_key, root_digest, scope_of
 from steering.evaluate.comparison import Judged, compare_classification, compare_generation
 from steering.evaluate.results import Comparison
 from steering.lm.encode import encode_examples, encode_labels
@@ -20,7 +20,7 @@ from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, score_labels
-from steering.spec import Example, TaskSpec
+from steering.spec import Example, TaskSpec, digest
 from steering.store import Kept
 
 ROWS_AT_ONCE = 32
@@ -37,7 +37,7 @@ class Contestant:
     log-probabilities under the root, unless something fitted stands on top of them.
 
     ``row_root``: a root for every row, where it depends on the row (nearest demonstrations). ``members`` with ``combine``: it is made of others'
-    log-probabilities [N, K] each, which are then scored (and remembered) as theirs. ``seeds``: the same contestant from other training seeds.
+    log-probabilities [N, K] each, which are then scored (and remembered) as theirs. ``siblings``: what other training seeds became.
     ``seen``: keys of the rows it was made from; None: not known. ``text``: what of it is text. ``made``: how it came about, plain JSON values.
     """
 
@@ -50,7 +50,7 @@ class Contestant:
     row_root: Callable[[Example], Root] | None = None
     members: "tuple[Contestant, ...]" = ()
     combine: Callable[[Sequence[Tensor]], Tensor] | None = None
-    seeds: "tuple[Contestant, ...]" = ()
+    siblings: tuple[Root, ...] = ()
     seen: frozenset[str] | None = frozenset()
     text: str = ""
     flags: tuple[str, ...] = ()
@@ -64,6 +64,11 @@ class Judging:
     contestant: str
     done: int
     rows: int
+
+
+def question(contestants: Sequence[Contestant], rows: Sequence[Example]) -> tuple[str, str]:
+    """What a look at test rows is counted under: a digest of the rows, and one of who is asked."""
+    return digest(sorted(row.key for row in rows)), digest(sorted(one.fingerprint for one in contestants))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +92,20 @@ def judge(
     rows: Sequence[Example],
     *,
     primary: tuple[str, str] | None = None,
+    reveal: int = 1,
+    groups: tuple[str, ...] | None = None,
     memory: Memory | None = None,
 ) -> Iterator[Judging | Comparison]:
-    """Yields progress, and the comparison last.
+    """Yields progress, and the comparison last; ``primary``, ``reveal``, ``groups`` as in :class:`Terms`.
 
     Raises:
         InputError: unusable scores; TemplateError: label words that cannot be told apart.
     """
     results = yield from answers(lm, task, contestants, rows, memory)
-    yield compared(task, results, rows, Terms(primary=primary))
+    yield compared(task, results, rows, Terms(primary=primary, reveal=reveal, groups=groups))
 
 
-def compared(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example], terms: Terms, share_prior: float | None = None) -> Comparison:
+def compared(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example], terms: Terms) -> Comparison:
     """What the answers show.
 
     Raises:
@@ -108,7 +115,7 @@ def compared(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example],
     if task.kind == "classification":
         words = list(task.label_words)
         numbers = {name: i for i, name in enumerate(words)}
-        return compare_classification(results, [numbers[row.target] for row in rows], words, share_prior=share_prior, **shared)
+        return compare_classification(results, [numbers[row.target] for row in rows], words, **shared)
     return compare_generation(results, [[row.target, *row.references] for row in rows], metric=terms.metric, **shared)
 
 
@@ -124,9 +131,10 @@ def answers(lm: FrozenLM, task: TaskSpec, contestants: Sequence[Contestant], row
     results: list[Judged] = []
     for contestant in contestants:
         values, seconds = yield from room.answer(contestant)
-        seeds = []
-        for one in contestant.seeds:
-            seeds.append((yield from room.answer(one))[0])
+        seeds = [values] if contestant.siblings else []
+        for root in contestant.siblings:
+            other = replace(contestant, root=root, siblings=(), fingerprint=f"{contestant.fingerprint} {root_digest(root)}")
+            seeds.append((yield from room.answer(other))[0])
         labels = task.kind == "classification"
         results.append(
             Judged(

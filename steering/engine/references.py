@@ -27,7 +27,8 @@ from steering.methods import LEARNED, Setting, method, options
 from steering.methods.forms import root_of
 from steering.methods.written import written
 from steering.spec import Example, Recipe, digest
-from steering.train.trainer import Material, Trainer
+from steering.train.objective import objective
+from steering.train.trainer import Material, Member, Trainer
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Context
@@ -67,9 +68,9 @@ def learn(lm: FrozenLM, context: "Context", name: str, values: dict[str, Any], r
     chosen = method(name)
     steering = chosen.build(lm, Setting(context.task, train, recipe.seed), options(name, values))
     length = steering.root().length
-    labels = encode_labels(lm, context.task) if context.task.kind == "classification" else None
-    material = Material(encode_examples(lm, context.task, train, length), encode_examples(lm, context.task, validation, length), labels)
-    trainer = Trainer(lm, steering, material, recipe, rate=chosen.rate)
+    encoded = (encode_examples(lm, context.task, rows, length) for rows in (train, validation))
+    material = Material(*(objective(lm, context.task, rows, recipe.format_weight) for rows in encoded))
+    trainer = Trainer(lm, [Member(lm, steering, material, recipe, rate=chosen.rate)], recipe)
     for _ in trainer.events():
         yield
     size = sum(p.numel() for p in steering.parameters().values())

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,21 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
 from steering.engine.crossval import cross_validate
+from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant
 from steering.engine.reading import reading
 from steering.engine.views import look_and_keep
-from steering.knobs import from_json
+from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
-from steering.spec import TaskSpec
+from steering.spec import RunSpec, TaskSpec
 from steering.store import Store
 
 
@@ -105,6 +107,21 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
 
 
+def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
+    spec = from_json(RunSpec, payload["spec"])
+    found: list[Estimate] = []
+
+    def work() -> Generator[None, None, None]:
+        # Without the teacher: what it costs to learn does not depend on what is learned.
+        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        found.append((yield from estimate(begun.trainer)))
+
+    for _ in work():
+        yield {}
+    yield to_json(found[0])
+
+
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the model reads of a dataset under a task."""
     yield from reading(office.lm, from_json(TaskSpec, payload["task"]), office.store.dataset(payload["dataset"]).examples)
@@ -132,5 +149,6 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "read": read,
     "certainty": certain,
     "chat": chat,
+    "estimate": estimated,
     "import": bring_in,
 }

@@ -20,6 +20,8 @@ from steering.evaluate.decision import METRICS
 from steering.evaluate.generation import score_generation
 from steering.evaluate.intervals import Floats
 from steering.evaluate.paired import holm, mcnemar, paired_counts, permutation
+from steering.evaluate.prior import SharePrior
+from steering.evaluate.prior import share_prior as share_prior_of
 from steering.evaluate.resample import Gap, classification_sums, gaps, generation_sums
 from steering.evaluate.results import METRICS_OF, Comparison, ContestantResult, Row, pair
 from steering.evaluate.verdict import Verdict, classification_verdict, generation_verdict
@@ -67,7 +69,8 @@ def compare_classification(
         truth: [N] index of the true label.
         labels: the K labels.
         primary: names (a, b) of the comparison declared beforehand; with two contestants it may be left out.
-        share_prior, margin, reveal, groups: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair.
+        share_prior, margin, reveal, groups: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair,
+            and measured where ``manual+bias`` is among the contestants.
 
     Raises:
         InputError: contestants without a name of their own, or judged on other rows, an unknown primary, or unusable scores.
@@ -83,8 +86,11 @@ def compare_classification(
         names = tuple(labels[index] for index in guess)
         contestants.append(_result(one, scores, "classification", names, label_probs=_shares(one.log_probs)))
 
+    found = _prior(results, correct, pairs)
+    said = share_prior if found is None else found.share
+
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
-        prior = share_prior if p_adjusted is None else None
+        prior = said if p_adjusted is None else None
         return classification_verdict(
             correct[a],
             correct[b],
@@ -105,7 +111,7 @@ def compare_classification(
     sums = [classification_sums(one.log_probs, truth, len(labels)) for one in results]
     resampled = gaps(sums, [(a, b) for a, b, _ in pairs], groups)
     made = _comparison("classification", results, contestants, pairs, chance, judge, targets, correct, resampled)
-    return replace(made, labels=tuple(labels), notes=_one_class(targets, labels))
+    return replace(made, labels=tuple(labels), notes=_one_class(targets, labels), share_prior=found)
 
 
 def compare_generation(
@@ -159,6 +165,15 @@ def _scored(one: Judged, truth: Any, labels: Sequence[str]) -> ClassificationSco
         return score_classification(one.log_probs, truth, labels)
     except InputError as error:
         raise InputError(f"{one.name}: {error.message}", error.hint) from None
+
+
+def _prior(results: Sequence[Judged], correct: Sequence[Floats], pairs: Sequence[tuple[int, int, bool]]) -> SharePrior | None:
+    """Label balance's share of the primary pair's gain, where its second is the manual prompt and the same with fitted biases was judged too."""
+    biased = next((i for i, one in enumerate(results) if one.kind == "manual_bias"), None)
+    first = next(((a, b) for a, b, primary in pairs if primary and results[b].kind == "manual"), None)
+    if biased is None or first is None or biased in first:
+        return None
+    return share_prior_of(correct[first[0]], correct[biased], correct[first[1]])
 
 
 def _shares(log_probs: Any) -> tuple[tuple[float, ...], ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from steering.evaluate.classification import ClassScores
 from steering.evaluate.decision import VerdictKind
 from steering.evaluate.intervals import Interval
+from steering.evaluate.prior import SharePrior
 from steering.evaluate.resample import Gap
 from steering.evaluate.verdict import Verdict
 from steering.knobs import to_json
@@ -102,6 +103,7 @@ class Comparison:
     metric: str = "accuracy"
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    share_prior: SharePrior | None = None
 
     @property
     def primary(self) -> Pair | None:

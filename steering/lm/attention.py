@@ -117,7 +117,7 @@ class Layout:
         allowed = (distance >= 0) & torch.cat(seen, 1)[:, None, :]
         if window is not None:
             allowed &= distance < window
-        if bool((allowed == allowed[:1]).all()):
+        if block.alike:
             allowed = allowed[:1]
         mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
         return mask.masked_fill_(~allowed, torch.finfo(dtype).min).unsqueeze(1)

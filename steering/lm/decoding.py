@@ -141,9 +141,10 @@ class Cached:
     def logits(self) -> Tensor:
         """[R, V] in the order of the requests."""
         assert self.next_logits is not None
-        back = torch.empty(len(self.order), dtype=torch.long)
-        back[torch.tensor(self.order)] = torch.arange(len(self.order))
-        return self.next_logits[back.to(self.next_logits.device)]
+        device = self.next_logits.device
+        back = torch.empty(len(self.order), dtype=torch.long, device=device)
+        back[torch.tensor(self.order, device=device)] = torch.arange(len(self.order), device=device)
+        return self.next_logits[back]
 
     def append(self, tokens: list[int]) -> None:
         """Run one more token a request."""

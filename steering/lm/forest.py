@@ -54,7 +54,8 @@ class Block:
     """Sibling segments of one width.
 
     ``start``: offset in the padded order; ``count`` x ``width`` padded tokens. ``positions`` [count, width] and ``real`` [count, width]
-    (False on padding); ``looks``: ancestors, outermost first.
+    (False on padding); ``looks``: ancestors, outermost first. ``alike``: all rows have the same positions and ancestors, so that one row of a mask
+    does for all.
     """
 
     start: int
@@ -63,6 +64,7 @@ class Block:
     positions: Tensor
     real: Tensor
     looks: tuple[Look, ...]
+    alike: bool
 
     @property
     def size(self) -> int:
@@ -134,9 +136,9 @@ class _Packer:
                 else:
                     self.pad.append(segment.row_start)
                     self.padding.append(slot)
-        self.blocks.append(
-            Block(start, len(segments), width, self.tensor(positions), torch.tensor(real, dtype=torch.bool, device=self.device), looks)
-        )
+        held_places = torch.tensor(real, dtype=torch.bool, device=self.device)
+        alike = all(row == positions[0] for row in positions) and all(look.rows is None for look in looks)
+        self.blocks.append(Block(start, len(segments), width, self.tensor(positions), held_places, looks, alike))
         return len(self.blocks) - 1
 
     def tensor(self, values: object) -> Tensor:

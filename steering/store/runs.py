@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,25 @@ class Runs(Database):
                 "WHERE id = ? AND state IN ('stopped', 'failed')",
                 (run,),
             )
+
+    def add_steps(self, run: str, steps: int) -> None:
+        """Let a run that has ended go on for ``steps`` more from its last checkpoint; its specification says so.
+
+        Raises:
+            SpecError: it has not ended.
+        """
+        found = self.run(run)
+        spec = replace(found.spec, recipe=replace(found.spec.recipe, more=(*found.spec.recipe.more, steps)))
+        with self._write() as db:
+            changed = db.execute(
+                "UPDATE runs SET spec = ?, state = 'queued', stop = 0, finished = NULL, deaths = 0, death_step = -1, steps = step + ?, "
+                "version = version + 1 WHERE id = ? AND state = 'done'",
+                (json.dumps(to_json(spec), ensure_ascii=False), steps, run),
+            )
+            if changed.rowcount != 1:
+                raise SpecError(
+                    f"run {found.name!r} is {found.state}; steps are added to a run that is done.", "Continue it first, or wait for its end."
+                )
 
     def delete_run(self, run: str) -> None:
         """Forget a run, its events and its tensors.

@@ -27,6 +27,12 @@ from steering.studio.runview import RunView, run_view
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
 
+TEACHERS = ("few-shot", "prompt")
+"""Contestants that can be imitated."""
+
+MORE_STEPS = 50
+"""Steps that "train on" adds."""
+
 
 def default_home() -> Path:
     """``STEERING_HOME``, else the user's data directory."""
@@ -69,8 +75,12 @@ class Studio:
         method_options: dict[str, Any] | None = None,
         recipe: Recipe | None = None,
         few_shot: int = 4,
+        seeds: int = 1,
+        imitate: str = "",
+        inputs: bytes = b"",
     ) -> RunSpec:
-        """A checked run specification; nothing starts yet.
+        """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
+        that.
 
         Raises:
             DataError: too few rows or one class; TemplateError: template, prompt or label words do not fit; SpecError: a setting is out of range.
@@ -85,6 +95,10 @@ class Studio:
             method(method_name)
             raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
         options(method_name, method_options or {})
+        if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
+            raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
+        if inputs and not imitate:
+            raise SpecError("there are inputs without labels, and no prompt to imitate on them.", "Add --imitate few-shot:8, or leave --inputs out.")
         spec = RunSpec(
             name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
             dataset=data,
@@ -94,6 +108,9 @@ class Studio:
             recipe=check(recipe or Recipe()),
             model=model.strip() or EMBEDDED_MODEL,
             few_shot=few_shot,
+            seeds=seeds,
+            imitate=imitate.strip(),
+            inputs=self.store.keep_content(inputs) if inputs else "",
         )
         return check(spec)
 
@@ -121,6 +138,20 @@ class Studio:
     def resume(self, run: str) -> None:
         """Continue a stopped or failed run from its last checkpoint."""
         self.store.requeue(run)
+
+    def train_on(self, run: str, steps: int = MORE_STEPS) -> None:
+        """Add steps to a run that has ended; it goes on from where it was.
+
+        Raises:
+            SpecError: the run has not ended, or ``steps`` is out of range.
+        """
+        if not 1 <= steps <= 5000:
+            raise SpecError(f"{steps} more steps were asked for, expected 1 to 5000.", "Give a number in that range.")
+        self.store.add_steps(run, steps)
+
+    def ask_estimate(self, spec: RunSpec) -> str:
+        """Enqueue "what will this run take?"; returns the request's id."""
+        return self.store.add_request("estimate", {"spec": to_json(spec), "model": spec.model})
 
     def runs(self) -> list[Run]:
         """All runs, newest first."""

@@ -136,7 +136,10 @@ def test_one_class_is_said_and_a_file_of_one_label_refused(place: Path, tmp_path
     (tmp_path / "one.csv").write_text("text,label\n" + "".join(f"film number {i} here,pos\n" for i in range(20)))
     words = ("compare", tmp_path / "one.csv", "--home", place / "home")
     result = good(*words, "--contestant", "saved:x")
-    assert result["notes"] == ["All 20 rows are 'pos': a contestant that always says so scores 100 %, and MCC is 0. Judge on rows of every class."]
+    assert result["notes"] == [
+        "All 20 rows are 'pos': a contestant that always says so scores 100 %, and MCC is 0. Judge on rows of every class.",
+        "There are fewer than 60 rows in all, so one test part says little: cross-validate instead (compare --cross-validate).",
+    ]
     said = refused(*words, "--contestant", "none", "--model", place / "model")
     assert said.startswith("DataError: all 20 rows have the one label 'pos', so there is nothing to tell apart.")
 
