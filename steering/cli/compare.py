@@ -8,6 +8,7 @@ from typing import Any
 
 from steering.cli.columns import columns
 from steering.cli.foreground import Foreground
+from steering.cli.reporting import about, write_report
 from steering.cli.settings import label_words
 from steering.cli.verbs import Ended, read_file
 from steering.data import fields, limits_of
@@ -53,11 +54,15 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         "gate": args.gate,
         "skip_trained": args.skip_trained_rows,
         "model": model,
+        "cost": args.cost,
+        "fresh": args.fresh,
     }
     if args.cross_validate:
         return _cross_validated(studio, args, payload)
     with Foreground(studio) as engine:
         result = engine.answer("compare", payload)
+    if args.report:
+        result["report"] = write_report(args.report, result, about(args, studio, payload))
     if not all(ruling["holds"] for ruling in result["gate"]):
         raise Ended(result, 3)
     return result
@@ -66,6 +71,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
 def _cross_validated(studio: Studio, args: argparse.Namespace, payload: dict[str, Any]) -> dict[str, Any]:
     """``compare --cross-validate``: fits and demonstrations come from the other folds of FILE."""
     given = {"--train": args.train, "--validation": args.validation, "--pin": args.pin, "--gate": args.gate, "--primary": args.primary}
+    given |= {"--report": args.report, "--cost": args.cost}
     for flag in (flag for flag, value in given.items() if value):
         raise SpecError(f"{flag} has no place in a cross-validation.", "All rows of FILE are divided into folds: leave it out.")
     with Foreground(studio) as engine:
@@ -142,6 +148,9 @@ def add_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
     judge.add_argument("--skip-trained-rows", action="store_true", help="leave out rows that a contestant was made from, instead of refusing")
     judge.add_argument("--group-column", help="rows with the same value there belong together and are resampled together")
     judge.add_argument("--cross-validate", action="store_true", help="few rows: 5 x 5 folds of FILE, fits and demonstrations from the other folds")
+    judge.add_argument("--cost", action="store_true", help="also measure what a request costs under each contestant, on this machine")
+    judge.add_argument("--fresh", action="store_true", help="score every row again instead of remembering answers")
+    judge.add_argument("--report", type=Path, metavar="FILE.html", help="also write a self-contained report, and the same as FILE.json")
     columns(judge)
     ask = verb("generate", generate, "outputs of contestants side by side")
     ask.add_argument("--input", required=True, help="the text to answer")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import compare, exchange, training, verbs
+from steering.cli import compare, exchange, report, training, verbs
 from steering.cli.columns import columns as _columns
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(raw: list[str]) -> int:
     try:
         _require_text(raw)
-        args = _parser().parse_args(raw)
+        args = parser().parse_args(raw)
+        args.argv = raw
         result = args.act(args)
     except SteeringError as error:
         return _report(error, "--json" in raw)
@@ -83,9 +84,10 @@ def _print(result: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(plain(result) + "\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m steering", description="Train soft prompts and prefixes, judge them, read them.")
-    verbs_of = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their arguments."""
+    made_parser = _Parser(prog="python -m steering", description="Train soft prompts and prefixes, judge them, read them.")
+    verbs_of = made_parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     common.add_argument("--home", type=Path, help="folder of the store and saved prompts of this call (default: the app's own)")
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _columns(check)
     _train_arguments(verb("train", training.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
     compare.add_verbs(verb)
+    report.add_verbs(verb)
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
@@ -122,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     app.add_argument("--max-rows", type=int)
     app.add_argument("--auth-file", default="")
     app.add_argument("--root-path", default="")
-    return parser
+    return made_parser
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steering.engine import fairness
+from steering.engine.cost import costs_of
 from steering.engine.judging import Contestant, Terms, answers, compared, question
+from steering.engine.memory import Memory, Nothing
 from steering.errors import DataError, SpecError
 from steering.evaluate.comparison import Judged
 from steering.evaluate.gate import parse_claim, rule
@@ -32,7 +34,8 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     """Judge contestants on all rows of a dataset.
 
     Payload: ``contestants``, ``task``, ``rows`` and ``train`` (datasets), ``model``; and, declared beforehand, ``primary`` [a, b], ``margin`` (in
-    points), ``metric``, ``gate`` (claims), ``pins`` (a dataset), ``declared`` {contestant: dataset}, ``skip_trained``.
+    points), ``metric``, ``gate`` (claims), ``pins`` (a dataset), ``declared`` {contestant: dataset}, ``skip_trained``. ``cost``:
+    measure requests too; ``fresh``: score everything again.
 
     Raises:
         InputError: rows that a contestant was made from; a prompt that holds a test text; claims or metrics that do not apply; unusable scores.
@@ -58,9 +61,11 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         reveal=office.store.reveal(*question(entered, rows)),
         groups=groups_of(rows, dataset.reading.get("group_column")),
     )
-    made = compared(task, (yield from asked(lm, task, entered, rows, office)), rows, terms)
-    pins = yield from _pins(lm, task, entered, pinned, office)
+    memory = Nothing() if payload.get("fresh") else office.store
+    made = compared(task, (yield from asked(lm, task, entered, rows, memory)), rows, terms)
+    pins = yield from _pins(lm, task, entered, pinned, memory)
     kept = {one.name: [row["right"][i] for row in pins] for i, one in enumerate(entered)}
+    costs = (yield from _costs(lm, task, entered, rows)) if payload.get("cost") else {}
     notes = [*made.notes, *([FEW_ROWS] if len(rows) + len(context.fitted_on) < ESTABLISHING else [])]
     yield comparison_json(made) | {
         "notes": notes,
@@ -73,16 +78,17 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         "margin": payload.get("margin"),
         "pins": pins,
         "gate": [to_json(rule(claim, made, names, kept)) for claim in claims],
+        "cost": costs,
         "unchecked": fairness.unchecked(entered),
         "left_out": len(dataset.examples) - len(rows),
     }
 
 
 def asked(
-    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], office: "Office"
+    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory
 ) -> Generator[dict[str, Any], None, list[Judged]]:
     """Everybody's answers, as slices of a request: ``judging`` says how far it is."""
-    working = answers(lm, task, entered, rows, office.store)
+    working = answers(lm, task, entered, rows, memory)
     while True:
         try:
             item = next(working)
@@ -91,6 +97,16 @@ def asked(
             return found
         said = item.done % 64 == 0 or item.done == item.rows
         yield {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}} if said else {}
+
+
+def _costs(lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example]) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """What a request with the row of middle length costs."""
+    typical = sorted(rows, key=lambda row: (len("".join(row.values.values())), row.key))[len(rows) // 2]
+    costs: dict[str, Any] = {}
+    for found in costs_of(lm, task, entered, typical.values):
+        costs = found or costs
+        yield {}
+    return costs
 
 
 def require_classes(task: TaskSpec, rows: Sequence[Example]) -> None:
@@ -140,12 +156,12 @@ def _margin(payload: dict[str, Any], task: TaskSpec) -> float | None:
 
 
 def _pins(
-    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], office: "Office"
+    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory
 ) -> Generator[dict[str, Any], None, list[dict[str, Any]]]:
     """Pinned rows: what everybody answers, and whether that is right (a text: exactly one of the right ones)."""
     if not rows:
         return []
-    results = yield from asked(lm, task, entered, rows, office)
+    results = yield from asked(lm, task, entered, rows, memory)
     labels = list(task.label_words)
     said = [[labels[i] for i in np.asarray(one.log_probs).argmax(1)] if labels else list(one.predictions) for one in results]
     return [

@@ -72,7 +72,7 @@ def cross_validate(office: "Office", payload: dict[str, Any]) -> Iterator[dict[s
 
 def _fold(office: "Office", specs: Sequence[str], context: Context, held: Sequence[Example]) -> Generator[dict[str, Any], None, list[Judged]]:
     entered = yield from office.enter(list(specs), context)
-    return (yield from asked(office.lm, context.task, entered, held, office))
+    return (yield from asked(office.lm, context.task, entered, held, office.store))
 
 
 def row_scores(task: TaskSpec, one: Judged, rows: Sequence[Example], metric: str) -> Any:

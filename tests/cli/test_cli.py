@@ -219,7 +219,25 @@ def test_without_json_mistakes_are_plain_text(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "check", "train", "compare", "generate", "inspect", "export", "import", "runs", "stop", "resume", "saved", "models", "demo", "app"]
+    "verb",
+    [
+        "",
+        "check",
+        "train",
+        "compare",
+        "generate",
+        "inspect",
+        "export",
+        "import",
+        "runs",
+        "stop",
+        "resume",
+        "saved",
+        "models",
+        "demo",
+        "app",
+        "repeat",
+    ],
 )
 def test_help(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -165,3 +165,26 @@ def test_few_rows_are_cross_validated_under_that_name(place: Path, tmp_path: Pat
     assert said == "SpecError: --gate has no place in a cross-validation. All rows of FILE are divided into folds: leave it out."
     trained = ("compare", place / "films.csv", "--contestant", "saved:x", "--cross-validate", *home)
     assert "42 of 60 test rows are rows that saved:x was made from" in refused(*trained)
+
+
+def test_a_report_is_written_and_repeats_equal_or_says_where_not(place: Path, tmp_path: Path) -> None:
+    words = judged(place, "--report", tmp_path / "out" / "r.html", "--gate", "saved:x accuracy>=0", "--cost", "--json")
+    paths = good(*words)["report"]
+    text = Path(paths["html"]).read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "<svg role=" in text and "Cost of a request" in text
+    report = json.loads(Path(paths["json"]).read_text(encoding="utf-8"))
+    assert report["data"]["file"]["rows"] == 60 and len(report["data"]["file"]["sha256"]) == 64
+    assert report["command"].startswith("python -m steering compare ") and report["versions"]["torch"]
+    again = good("repeat", paths["json"])
+    assert (again["equal"], again["differences"]) == (True, [])
+    report["result"]["contestants"][1]["accuracy"] = 0.123
+    Path(paths["json"]).write_text(json.dumps(report))
+    code, found = call("repeat", paths["json"])
+    assert (
+        code == 3 and [one["where"] for one in found["differences"]] == ["contestants[saved:x].accuracy"] and found["differences"][0]["was"] == 0.123
+    )
+    for content in ("[]", "{", json.dumps({"format": 1, "argv": ["train"], "result": {}})):
+        (tmp_path / "no.json").write_text(content)
+        said = refused("repeat", tmp_path / "no.json")
+        assert said == "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote."
+    assert "is not an HTML file. Write --report NAME.html" in refused(*judged(place, "--report", tmp_path / "r.pdf"))
