@@ -6,7 +6,7 @@ from typing import Any
 
 from steering.cli.foreground import Foreground
 from steering.cli.settings import method_options, variant
-from steering.cli.verbs import Interrupted, read_file, task_of
+from steering.cli.verbs import Ended, read_file, task_of
 from steering.data import limits_of
 from steering.knobs import check
 from steering.spec import Recipe, Side, effort
@@ -69,7 +69,7 @@ def _finish(studio: Studio, run: str) -> dict[str, Any]:
         view = engine.follow(run)
     result = run_result(view)
     if view.run.state == "stopped":
-        raise Interrupted(result)
+        raise Ended(result, 130)
     return result
 
 
