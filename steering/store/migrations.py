@@ -25,4 +25,5 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE datasets ADD COLUMN reading TEXT NOT NULL DEFAULT '{}';
     """,
     "CREATE TABLE labels (content TEXT NOT NULL, line INTEGER NOT NULL, label TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (content, line));",
+    "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
 )

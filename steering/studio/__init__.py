@@ -3,6 +3,19 @@
 from steering.studio.desk import DataDesk, Reading, Upload, suggested_prompt
 from steering.studio.labelling import LabelDesk, Progress, Sheet
 from steering.studio.runview import RunView, is_final
-from steering.studio.studio import Studio, default_home
+from steering.studio.studio import MORE_STEPS, Studio, default_home
 
-__all__ = ["DataDesk", "LabelDesk", "Progress", "Reading", "RunView", "Sheet", "Studio", "Upload", "default_home", "is_final", "suggested_prompt"]
+__all__ = [
+    "MORE_STEPS",
+    "DataDesk",
+    "LabelDesk",
+    "Progress",
+    "Reading",
+    "RunView",
+    "Sheet",
+    "Studio",
+    "Upload",
+    "default_home",
+    "is_final",
+    "suggested_prompt",
+]

@@ -13,7 +13,7 @@ from steering.studio import Studio
 from steering.ui import runs, saved, text, train, vectors, verdict
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
-TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 5, 5, 2 + 2 * vectors.SLOTS
+TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 9, 5, 2 + 2 * vectors.SLOTS
 
 
 @dataclass(frozen=True, slots=True)
