@@ -46,7 +46,7 @@ class Settings:
 
 def control(item: Knob, prefix: str) -> Any:
     """The form field of one knob."""
-    label = item.name.replace("_", " ") + (f" ({item.unit})" if item.unit else "")
+    label = item.name.replace("_", " ") + (f" ({item.unit})" if item.unit not in ("", item.name) else "")
     plain: dict[str, Any] = {"label": label, "info": item.help, "elem_id": f"{prefix}-{item.name.replace('_', '-')}", "min_width": 180}
     if item.choices:
         return gr.Dropdown(list(item.choices), value=item.default, **plain)

@@ -37,7 +37,7 @@ def draw() -> SimpleNamespace:
             ui.name = gr.Textbox(label="Name of the run", placeholder="made from file and method", max_lines=1, elem_id="train-name")
             with gr.Accordion(form.EXPERT, open=False, elem_id="train-expert") as ui.expert:
                 _expert(ui, first)
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, elem_id="train-side"):
             ui.preview = gr.HTML(text.empty("What will happen appears here once there is data."), elem_id="train-preview")
             ui.forecast = gr.HTML("", elem_id="train-forecast")
             ui.estimate = gr.Button("Estimate time and memory", size="sm", elem_id="train-estimate")
@@ -184,9 +184,9 @@ def sentence(view: RunView) -> str:
     if run.state == "running":
         more = f", {view.judging['done']} of {view.judging['rows']} answers" if run.phase == "judging" and view.judging.get("rows") else ""
         return "Stopping at the next step." if run.stop else f"Running: {PHASES.get(run.phase, run.phase) or 'starting'}{more}."
-    ends = {"done": "Done.", "stopped": "Stopped; the best so far is kept.", "failed": "Failed."}
     reason = str(view.finished.get("reason", ""))
-    return f"{ends[run.state]} {reason}".strip()
+    ends = {"done": f"Done: {reason}." if reason else "Done.", "stopped": "Stopped; the best so far is kept.", "failed": "Failed."}
+    return ends[run.state]
 
 
 def stop(studio: Studio, run: str) -> str:

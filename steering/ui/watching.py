@@ -19,18 +19,13 @@ MOST_STEPS = 120
 MOST_LABELS = 6
 MOST_LETTERS = 400
 
-TEMPLATE = """
-<section class="card watch" aria-label="Watch it learn" hidden>
-  <h3>Watch it learn</h3>
-  <p class="quiet note"></p>
-  <div class="steps">
-    <label><span class="at" aria-hidden="true"></span><input type="range" min="0" step="1" aria-label="Step of the run"></label>
-    <button type="button" class="pick newest">Follow the newest</button>
-  </div>
-  <p class="sum" aria-live="off"></p>
-  <div class="answers rows"></div>
-</section>
-"""
+TEMPLATE = (  # no line breaks between the parts: the page would show them
+    '<section class="card watch" aria-label="Watch it learn" hidden><h3>Watch it learn</h3><p class="quiet note"></p>'
+    '<div class="steps"><label><span class="at" aria-hidden="true"></span>'
+    '<input type="range" min="0" step="1" aria-label="Step of the run"></label>'
+    '<button type="button" class="pick newest">Follow the newest</button></div>'
+    '<p class="sum"></p><div class="answers rows"></div></section>'
+)
 
 WATCH = r"""
 const find = name => element.querySelector(name), slider = find('input'), newest = find('.newest');
@@ -159,5 +154,5 @@ def _best(view: RunView) -> int | None:
 
 
 def _note(view: RunView, rows: int) -> str:
-    seeds = f" Seed {view.run.spec.recipe.seed} of {view.run.spec.seeds} answers." if view.run.spec.seeds > 1 else ""
-    return f"The same {rows} validation rows, answered again at every look. Move through the steps with the slider or the arrow keys.{seeds}"
+    who = f" by seed {view.run.spec.recipe.seed}, the first of {view.run.spec.seeds}" if view.run.spec.seeds > 1 else ""
+    return f"The same {rows} validation rows, answered again at every look{who}. Move through the steps with the slider or the arrow keys."

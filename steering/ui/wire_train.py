@@ -15,6 +15,11 @@ TO_FORM = """() => {
 }"""
 
 
+TO_RUN = """() => {
+  if (!document.querySelector('#train-error .notice')) document.querySelector('#run-status')?.scrollIntoView({block: 'center'});
+}"""
+
+
 def outputs(own: SimpleNamespace) -> list[Any]:
     """What :func:`steering.ui.train.show` fills, in its order."""
     return [own.status, own.chart, own.stop, own.resume, own.verdict, own.more, own.again, own.watch, own.timer]
@@ -57,7 +62,7 @@ def _wire_run(studio: Studio, ui: SimpleNamespace, draws: tuple[Any, list[Any], 
     own = ui.train
     given = preview[1][1:]
     starts = guarded(lambda *values: ["", studio.start(train.plan(studio, *values))], 2)
-    own.start.click(starts, given, [own.error, ui.run], api_visibility="private").then(*draws, **POLL)
+    own.start.click(starts, given, [own.error, ui.run], api_visibility="private").then(*draws, **POLL).then(None, None, None, js=TO_RUN, **QUIET)
     for button, act in ((own.stop, train.stop), (own.resume, train.resume), (own.more, train.train_on)):
         button.click(guarded(lambda run, act=act: act(studio, run), 1), ui.run, own.error, **QUIET).then(*draws, **POLL)
     own.verdict.click(lambda: go("verdict"), None, [ui.station, ui.tabs], **QUIET)
