@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import exchange, verbs
+from steering.cli import exchange, training, verbs
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EFFORTS, EMBEDDED_MODEL
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     check = verb("check", verbs.check_file, "read a dataset and say everything that is wrong with it")
     check.add_argument("file", type=Path)
     _columns(check)
-    _train_arguments(verb("train", verbs.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
+    _train_arguments(verb("train", training.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
     compare = verb("compare", verbs.compare, "judge contestants on all rows of a file")
     compare.add_argument("file", type=Path)
     compare.add_argument("--train", type=Path, help="rows for demonstrations")
@@ -112,16 +112,20 @@ def _parser() -> argparse.ArgumentParser:
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
+    inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
+    inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")
+    inspect.add_argument("--again", action="store_true", help="measure anew, also where a result is kept")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
     verb("stop", verbs.stop, "stop a run at its next step").add_argument("run")
-    resume = verb("resume", verbs.resume, "continue a run in the foreground")
+    resume = verb("resume", training.resume, "continue a run in the foreground")
     resume.add_argument("run")
     resume.add_argument("--more", type=int, default=0, metavar="STEPS", help="train a run that is done for this many more steps")
     verb("saved", verbs.saved, "list the saved prompts")
     models = verb("models", verbs.models, "list the models, fetching the embedded one first")
     models.add_argument("--model", default="", help="also check this Hub id or folder")
-    demo = verb("demo", verbs.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
+    demo = verb("demo", training.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
     demo.add_argument("--sample", default="support_tickets")
     app = verb("app", verbs.app, "the web app, same as python app.py")
     app.add_argument("--host", default="")
@@ -165,5 +169,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--imitate", default="", metavar="SPEC", help="learn to answer as few-shot:K or prompt:TEXT does, labels unused")
+    parser.add_argument("--inputs", type=Path, help="texts without labels to imitate on (default: the training rows)")
     parser.add_argument("--batch-size", type=int)
     _columns(parser)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import label_words, method_options
+from steering.cli.settings import label_words
 from steering.data import ReadOptions, limits_of, prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
-from steering.knobs import check
-from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec, effort
-from steering.studio import Reading, RunView, Studio, Upload
+from steering.spec import EMBEDDED_MODEL, TaskSpec
+from steering.studio import Reading, Studio, Upload
 
 
 class Interrupted(Exception):
@@ -49,92 +48,6 @@ def check_file(args: argparse.Namespace) -> dict[str, Any]:
         return unmapped(read(args.file.name, content, options), error)  # refuses again what is no data; what is data is described
 
 
-def train(args: argparse.Namespace) -> dict[str, Any]:
-    """``train``."""
-    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
-    own: tuple[tuple[Side, Path | None], ...] = (("validation", args.validation), ("test", args.test))
-    upload = studio.data.upload(
-        args.file.name,
-        read_file(args.file),
-        Reading(text_column=args.text_column, label_column=args.label_column),
-        extra={side: read_file(path) for side, path in own if path is not None},
-    )
-    task = _task(upload, args.prompt, args.template, args.label_words)
-    given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
-    chosen = effort(args.effort)
-    recipe = check(Recipe(**chosen.recipe | {name: value for name, value in given.items() if value is not None}))
-    options = method_options(args.method, args.option) | ({} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens})
-    spec = studio.plan(
-        upload.digest,
-        task,
-        method_name=args.method,
-        name=args.name or args.file.stem,
-        model=args.model,
-        method_options=options,
-        recipe=recipe,
-        seeds=chosen.seeds if args.seeds is None else args.seeds,
-    )
-    run = studio.start(spec)
-    return _finish(studio, run)
-
-
-def resume(args: argparse.Namespace) -> dict[str, Any]:
-    """``resume``: continue in the foreground."""
-    studio = Studio.open(args.home)
-    if args.more:
-        studio.train_on(args.run, args.more)
-    else:
-        studio.resume(args.run)
-    return _finish(studio, args.run)
-
-
-def demo(args: argparse.Namespace) -> dict[str, Any]:
-    """``demo``."""
-    studio = Studio.open(args.home)
-    run = studio.start_sample(args.sample)
-    result = _finish(studio, run)
-    kept = {view: studio.kept_view(result["artifact"], view) for view in ("neighbours", "prefix")}
-    return result | {"neighbours": kept["neighbours"] or kept["prefix"]}
-
-
-def _finish(studio: Studio, run: str) -> dict[str, Any]:
-    with Foreground(studio) as engine:
-        view = engine.follow(run)
-    result = run_result(view)
-    if view.run.state == "stopped":
-        raise Interrupted(result)
-    return result
-
-
-def run_result(view: RunView) -> dict[str, Any]:
-    """The keys of ``train``."""
-    best: dict[str, Any] | None = next((v for v in reversed(view.validations) if v["step"] == view.finished.get("best_step")), None)
-    best = best or next((v for v in reversed(view.validations) if v["best"]), None) or {}
-    comparison = {key: value for key, value in view.comparison.items() if key not in ("inputs", "rows")}
-    primary: dict[str, Any] = next((p for p in view.comparison.get("pairs", []) if p["primary"]), {})
-    verdict = {"kind": primary.get("verdict", ""), "sentence": primary.get("sentence", ""), "detail": primary.get("detail", "")}
-    return {
-        "run": view.run.id,
-        "state": view.run.state,
-        "artifact": view.artifact.get("name", ""),
-        "path": view.artifact.get("path", ""),
-        "method": view.run.spec.method,
-        "model": view.run.spec.model,
-        "virtual_tokens": view.started.get("virtual_tokens", 0),
-        "trainable_parameters": view.started.get("trainable_parameters", 0),
-        "file_bytes": view.artifact.get("file_bytes", 0),
-        "steps": view.run.step,
-        "best_step": view.artifact.get("best_step", best.get("step", 0)),
-        "seconds": round(view.run.finished - view.run.started, 2) if view.run.started and view.run.finished else 0.0,
-        "validation": {"accuracy": best.get("accuracy"), "nll": best.get("nll")},
-        "seeds": view.finished.get("members", []),
-        "estimate": view.estimate,
-        "alarms": view.alarms,
-        "comparison": comparison,
-        "verdict": verdict,
-    }
-
-
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """``compare``."""
     studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
@@ -164,7 +77,8 @@ def generate(args: argparse.Namespace) -> dict[str, Any]:
         return engine.answer("generate", payload)
 
 
-def _task(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
+def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
+    """The task guessed from a file, with what was said on the command line."""
     task = upload.task
     changes: dict[str, Any] = {}
     if prompt is not None:
@@ -203,10 +117,12 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
     if not args.name:
         raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
     studio = Studio.open(args.home)
-    request = studio.ask_view(args.name, args.view)
+    rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
+    given = {"other": args.against, "prompts": args.prompt, "rows": rows}
+    request = studio.views.ask(args.name, args.view, **given, again=args.again)
     with Foreground(studio) as engine:
         engine.wait(request)
-    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.kept_view(args.name, args.view)}
+    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.views.kept(args.name, args.view, **given)}
 
 
 def runs(args: argparse.Namespace) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
     labels = table.column(mapping.label)
     classification = mapping.kind == "classification"
     missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
+    unlabelled = missing | frozenset(label for label in set(labels) if is_blank(label))
     merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
     columns = [name for name in table.columns if name != mapping.label]
     kept: list[Example] = []
@@ -111,7 +112,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         example = None
         if is_missing_text(values[mapping.text]) and all(is_missing_text(values[name]) for name in mapping.join):
             reason = "missing_text"
-        elif is_blank(label) or label in missing:
+        elif label in unlabelled:
             reason = "missing_label"
         else:
             example = _example(line, values, mapping, target)

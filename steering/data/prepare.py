@@ -18,6 +18,7 @@ from steering.data.readers import read
 from steering.data.report import Decided, Report, report
 from steering.data.splits import place
 from steering.data.table import Table
+from steering.knobs import to_json
 from steering.spec import Example, Fix, Kind, Problem, Side, digest
 
 _EVERYDAY = ReadOptions()
@@ -44,9 +45,10 @@ class Prepared:
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes and the sides."""
-        made = self.report.as_dict()
-        return digest({"table": self.table.digest, "mapping": made["mapping"], "fixes": made["fixes"], "sides": self.sides})
+        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes, targets and sides."""
+        rows = [[example.key, example.target, example.side] for example in self.examples]
+        fixes = [to_json(fix) for fix in self.report.fixes]
+        return digest({"table": self.table.digest, "mapping": to_json(self.mapping), "fixes": fixes, "rows": rows})
 
 
 def prepare(
@@ -82,7 +84,7 @@ def prepare(
         SpecError: impossible shares of test and validation rows, or an unknown fix.
     """
     check_fixes(fixes)
-    with _no_collection():
+    with uncollected():
         table = read(name, content, options)
         columns = describe(table)
         mapping = guess(table, text_column, label_column, kind, join=join, columns=columns)
@@ -95,7 +97,7 @@ def prepare(
             later = frozenset(key for group in found.groups for key in group[1:]) if found else frozenset[str]()
             data, found = clean(table, mapping, merge_spellings=merge_spellings, fixes=fixes, without=later), None
         column = (find_split_column(table) if split_column is None else split_column) if fixed is None else ""
-        own, said = _own(data, column, found)
+        own, said = _own(data, column)
         taken = set(own.values())
         placed = place(
             data.examples,
@@ -107,6 +109,7 @@ def prepare(
             groups=groups_of(data.examples, group_column, found) if group_column or found else {},
         )
         decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None, near_looked=near is not False)
+        said += near_problem(found, placed) if found else []
         made = report(data, placed, columns=columns, decided=decided, said=said)
         return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)
 
@@ -122,20 +125,19 @@ def _near(data: Cleaned, near: NearDuplicates | bool) -> NearDuplicates | None:
     )
 
 
-def _own(data: Cleaned, column: str | None, near: NearDuplicates | None) -> tuple[dict[str, Side], list[Problem]]:
+def _own(data: Cleaned, column: str | None) -> tuple[dict[str, Side], list[Problem]]:
     """Sides that the file itself says (where it names no validation rows, those for training are left to be divided), and what to say."""
-    said = near_problem(near, data.examples) if near else []
     if not column:
-        return {}, said
+        return {}, []
     sides, shared = own_sides(data, column)
-    said = [split_problem(column, sides), *([shared] if shared else []), *said]
+    said = [split_problem(column, sides), *([shared] if shared else [])]
     if "validation" in sides.values() and "test" in sides.values():
         return sides, said
     return {key: side for key, side in sides.items() if side != "train"}, said
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep Python from looking for cycles among hundreds of thousands of small values that have none: a third of the time of a large file."""
     was_on = gc.isenabled()
     gc.disable()

@@ -1,31 +1,43 @@
 """From a run's specification to a trainer at step 0: rows encoded, one steering a seed, objectives for training and validation rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from steering.data import folds
 from steering.engine import contestants
+from steering.engine.rows import thin
+from steering.engine.teaching import Lesson, taught
 from steering.errors import DataError
 from steering.lm.encode import encode_examples
 from steering.lm.frozen import FrozenLM
 from steering.methods import Setting, method, options
 from steering.methods.contract import Steering
-from steering.spec import SIDES, Example, RunSpec, Side
-from steering.train.objective import objective
+from steering.spec import SIDES, Example, Recipe, RunSpec, Side
+from steering.store import Dataset
+from steering.train.objective import Objective, objective
 from steering.train.trainer import Material, Member, Trainer
 
 Sides = dict[Side, list[Example]]
+Beginner = Callable[[], Trainer]
+
+FEW = 64
+"""Rows below which cross-validation decides on the number of steps (SCIENCE notes B3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """A run at step 0. ``looked_at``: the validation rows that decide; ``cut``: rows that were shortened to fit."""
+    """A run at step 0. ``looked_at``: the validation rows that decide; ``cut``: rows that were shortened to fit; ``fresh`` makes the same trainer
+    once more; ``lesson``: what a teacher gave, where one is imitated."""
 
+    by_side: Sides
     trainer: Trainer
     steerings: tuple[Steering, ...]
     looked_at: tuple[Example, ...]
     cut: int
+    fresh: Beginner
+    lesson: Lesson | None
 
     @property
     def watched(self) -> list[Example]:
@@ -38,35 +50,67 @@ def sides(examples: Sequence[Example]) -> Sides:
     return {side: [e for e in examples if e.side == side] for side in SIDES}
 
 
-def begin(lm: FrozenLM, spec: RunSpec, by_side: Sides, folders: list[Path]) -> Beginning:
-    """Encode the rows and build the method once for every seed.
+def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], inputs: Sequence[str] = ()) -> Generator[None, None, Beginning]:
+    """Encode the rows, ask the teacher if there is one, and build the method once for every seed. ``inputs``: texts without labels.
+
+    A validation file of the person's own decides, however short it is; otherwise folds do where there are few rows.
 
     Raises:
         DataError: a method that learns nothing; and what the method, the template and the label words raise.
     """
-    chosen = method(spec.method)
-    seeds = [replace(spec.recipe, seed=spec.recipe.seed + i) for i in range(spec.seeds)]
-    saved = partial(contestants.saved_start, lm, folders)
-    steerings = tuple(
-        chosen.build(lm, Setting(spec.task, by_side["train"], recipe.seed, saved), options(spec.method, spec.options)) for recipe in seeds
-    )
+    by_side = sides(dataset.examples)
+    build = partial(_steerings, lm, spec, by_side, folders)
+    steerings = build()
     if not steerings[0].parameters():
         raise DataError(f"method {spec.method!r} learns nothing.", "Choose a learned method; manual and few-shot are contestants, not runs.")
     length = max(steering.root().length for steering in steerings)
-    looked_at = thin(by_side["validation"], spec.recipe.validation_rows)
-    train, validation = (encode_examples(lm, spec.task, rows, length) for rows in (by_side["train"], looked_at))
-    weight = spec.recipe.format_weight
-    material = Material(objective(lm, spec.task, train, weight), objective(lm, spec.task, validation, weight) if looked_at else None)
-    members = [Member(lm, steering, material, recipe, rate=chosen.rate) for steering, recipe in zip(steerings, seeds, strict=True)]
-    return Beginning(Trainer(lm, members, spec.recipe), steerings, tuple(looked_at), train.cut + validation.cut)
+    lesson, few = None, by_side["train"] + by_side["validation"]
+    if spec.imitate:
+        context = contestants.Context(spec.task, by_side["train"], folders, by_side["validation"])
+        teacher = contestants.build(lm, spec.imitate, context)
+        lesson = yield from taught(lm, spec, teacher, by_side, inputs, length)
+        materials, looked_at, cut = [lesson.material], lesson.looked_at, lesson.cut
+    elif 0 < spec.recipe.folds <= len(few) < FEW and "validation" not in dataset.reading.get("extra", {}):
+        materials, looked_at, cut = _folded(lm, spec, few, length)
+    else:
+        looked_at = tuple(thin(by_side["validation"], spec.recipe.validation_rows))
+        made, cut = _objectives(lm, spec, (by_side["train"], looked_at), length)
+        materials = [Material(made[0], made[1])]
+    fresh = partial(_trainer, lm, spec, materials)
+    return Beginning(by_side, fresh(build), steerings, looked_at, cut, partial(fresh, build), lesson)
 
 
-def thin(rows: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` validation rows, classes in their proportion: chosen by key, so that the same rows are looked at every time."""
-    if len(rows) <= most:
-        return list(rows)
-    piles: dict[str, list[Example]] = {}
-    for row in sorted(rows, key=lambda e: e.key):
-        piles.setdefault(row.target, []).append(row)
-    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
-    return [row for _, _, row in ranked[:most]]
+def _steerings(lm: FrozenLM, spec: RunSpec, by_side: Sides, folders: list[Path]) -> tuple[Steering, ...]:
+    saved = partial(contestants.saved_start, lm, folders)
+    settings = [Setting(spec.task, by_side["train"], recipe.seed, saved) for recipe in seeds(spec)]
+    return tuple(method(spec.method).build(lm, setting, options(spec.method, spec.options)) for setting in settings)
+
+
+def _objectives(lm: FrozenLM, spec: RunSpec, parts: Sequence[Sequence[Example]], length: int) -> tuple[list[Objective], int]:
+    """What each part of the rows asks, and how many rows were shortened."""
+    encoded = [encode_examples(lm, spec.task, part, length) for part in parts]
+    return [objective(lm, spec.task, rows, spec.recipe.format_weight) for rows in encoded], sum(rows.cut for rows in encoded)
+
+
+def _folded(lm: FrozenLM, spec: RunSpec, rows: Sequence[Example], length: int) -> tuple[list[Material], tuple[Example, ...], int]:
+    """All rows to learn from, then every fold: the others to learn from, its own to be looked at. The first fold's rows are watched."""
+    where = folds(rows, spec.recipe.folds, spec.recipe.seed, kind=spec.task.kind)
+    parts = [[row for row, at in zip(rows, where, strict=True) if at == fold] for fold in range(spec.recipe.folds)]
+    others = [[row for row, at in zip(rows, where, strict=True) if at != fold] for fold in range(spec.recipe.folds)]
+    whole, cut = _objectives(lm, spec, [rows], length)
+    learned, _ = _objectives(lm, spec, others, length)
+    looked, _ = _objectives(lm, spec, parts, length)
+    return [Material(whole[0], None), *map(Material, learned, looked)], tuple(parts[0]), cut
+
+
+def _trainer(lm: FrozenLM, spec: RunSpec, materials: Sequence[Material], build: Callable[[], tuple[Steering, ...]]) -> Trainer:
+    """The seeds, which learn from the first material, and a member of the first seed for every fold."""
+    rate, recipes = method(spec.method).rate, seeds(spec)
+    members = [Member(lm, steering, materials[0], recipe, rate=rate) for steering, recipe in zip(build(), recipes, strict=True)]
+    members += [Member(lm, build()[0], fold, recipes[0], rate=rate) for fold in materials[1:]]
+    return Trainer(lm, members, spec.recipe, folds=len(materials) - 1)
+
+
+def seeds(spec: RunSpec) -> list[Recipe]:
+    """The recipe of every seed."""
+    return [replace(spec.recipe, seed=spec.recipe.seed + i) for i in range(spec.seeds)]

@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from steering import artifact
+from steering.data import ReadOptions, read, text_columns
+from steering.errors import DataError
 from steering.store import Store, replace_file
 from steering.train.trainer import LAYOUT, State
 
@@ -54,6 +56,20 @@ class Desk:
                 return State({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return None
+
+    def inputs(self, content: str) -> list[str]:
+        """Texts of a kept file without labels; none where there is no such file.
+
+        Raises:
+            NotFoundError: it is no longer here; DataError: it holds no texts.
+        """
+        if not content:
+            return []
+        table = read("inputs", self.store.content(content), ReadOptions(unlabelled=True))
+        columns = text_columns(table)
+        if not columns:
+            raise DataError(f"the inputs have no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
+        return [text for text in table.column(columns[0]) if text]
 
     def put(self, kind: str, at: int, data: dict[str, Any], **columns: Any) -> None:
         """Store one event of step ``at``, and changes of the run's row with it."""

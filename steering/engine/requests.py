@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
-from steering.engine.beginning import begin, sides
+from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
-from steering.engine.estimate import estimate
+from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant, judge
+from steering.engine.pruning import prune, strengthen
 from steering.engine.reading import reading
-from steering.engine.views import look_and_keep
+from steering.engine.views import Measured, look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
@@ -43,6 +44,16 @@ class Office:
         train = self.store.dataset(payload["train"]).examples if payload.get("train") else ()
         by_side = {side: [e for e in train if e.side == side] for side in ("train", "validation")}
         return contestants.Context(task, by_side["train"], self.folders, by_side["validation"])
+
+    def saved(self, name: str) -> artifact.Artifact:
+        """A saved prompt of the loaded model.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one of another model.
+        """
+        made = artifact.read(artifact.find(self.folders, name))
+        artifact.require_fit(made.card, model=self.lm.id, fingerprint=self.lm.fingerprint)
+        return made
 
     def enter(self, specs: list[str], context: contestants.Context) -> Generator[dict[str, Any], None, list[Contestant]]:
         """All contestants by their written forms; yields while something is fitted."""
@@ -110,11 +121,11 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One view of a saved prompt; the result is kept in the store and only named here."""
-    made = artifact.read(artifact.find(office.folders, payload["name"]))
-    artifact.require_fit(made.card, model=office.lm.id, fingerprint=office.lm.fingerprint)
-    for _ in look_and_keep(office.lm, office.store, made, payload["view"]):
-        yield {}
+    """One view of a saved prompt; the result is kept in the store and only named here. Until then: ``progress``, and perhaps a ``preview``."""
+    lm, (made, other) = office.lm, (office.saved(payload[key]) if payload.get(key) else None for key in ("name", "other"))
+    assert made is not None
+    measured = Measured(rows=payload.get("rows", ""), other=other, prompts=tuple(payload.get("prompts", ())), data=payload.get("data", ""))
+    yield from look_and_keep(lm, office.store, made, payload["view"], measured, again=bool(payload.get("again")))
     yield {"artifact": made.digest, "view": payload["view"]}
 
 
@@ -136,15 +147,16 @@ def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]
 def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
     spec = from_json(RunSpec, payload["spec"])
-    begun = begin(office.lm, spec, sides(office.store.dataset(spec.dataset).examples), office.folders)
-    making = estimate(begun.trainer)
-    while True:
-        try:
-            next(making)
-            yield {}
-        except StopIteration as end:
-            yield to_json(end.value)
-            return
+    found: list[Estimate] = []
+
+    def work() -> Generator[None, None, None]:
+        # Without the teacher: what it costs to learn does not depend on what is learned.
+        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        found.append((yield from estimate(begun.trainer)))
+
+    for _ in work():
+        yield {}
+    yield to_json(found[0])
 
 
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -175,4 +187,6 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "chat": chat,
     "estimate": estimated,
     "import": bring_in,
+    "prune": prune,
+    "strength": strengthen,
 }

@@ -12,10 +12,11 @@ import numpy as np
 
 from steering import artifact
 from steering.engine import contestants, trail
-from steering.engine.beginning import Beginning, Sides, begin, sides
+from steering.engine.beginning import Beginning, begin
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
 from steering.engine.judging import Judging, judge
+from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import to_json
@@ -25,6 +26,7 @@ from steering.methods.forms import root_of
 from steering.spec import RunSpec
 from steering.store import Dataset
 from steering.train.events import Snapshot, Tick
+from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
@@ -38,12 +40,12 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     Raises:
         SteeringError: of any room; the caller files it with the run.
     """
-    by_side = sides(dataset.examples)
-    begun = begin(lm, spec, by_side, desk.folders)
+    desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
+    begun = yield from begin(lm, spec, dataset, desk.folders, desk.inputs(spec.inputs))
     trainer = begun.trainer
     started = time.time()
     yield
-    yield from _prepare(lm, spec, by_side, begun, desk)
+    yield from _prepare(lm, spec, begun, desk)
     finished = yield from _train(trainer, desk)
     _say_progress(desk, "saving", trainer)
     made = _artifact(lm, spec, begun, desk)
@@ -51,8 +53,10 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
     if not finished:
         return
-    comparison = yield from _judge(lm, spec, by_side, trainer, desk)
+    comparison = yield from _judge(lm, spec, begun, desk)
     if comparison is not None:
+        if begun.lesson is not None:
+            desk.put("imitation", trainer.step, agreement(lm, begun.lesson, root_of(lm, trainer.best).detach(), comparison))
         made = _with_scores(made, comparison)
         path = desk.save_artifact(made)
         desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
@@ -60,24 +64,25 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         return
     _say_progress(desk, "reading", trainer)
     for name in VIEWS_AFTER:
-        yield from look_and_keep(lm, desk.store, made, name)
+        for _ in look_and_keep(lm, desk.store, made, name):
+            yield
 
 
-def _prepare(lm: FrozenLM, spec: RunSpec, by_side: Sides, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
+def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
     """Say what begins; continue from a checkpoint, or measure first what it will take."""
     trainer, state = begun.trainer, desk.load_checkpoint()
-    _say_started(lm, spec, by_side, begun, desk)
+    _say_started(lm, spec, begun, desk)
     if state is not None:
         trainer.restore(state)
     else:
         desk.store.update_run(desk.run, phase="measuring")
-        found = yield from estimate(begin(lm, spec, by_side, desk.folders).trainer)
-        trainer.budget = found.budget
+        found = yield from estimate(begun.fresh())
+        trainer.thrift = Thrift(found.budget, found.recompute)
         desk.put("estimate", 0, to_json(found))
     desk.store.update_run(desk.run, phase="training", step=trainer.step, steps=trainer.leg_start + sum(legs(spec.recipe)[trainer.leg :]))
 
 
-def _say_started(lm: FrozenLM, spec: RunSpec, by_side: Sides, begun: Beginning, desk: Desk) -> None:
+def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> None:
     first, trainer = begun.steerings[0], begun.trainer
     shared = spec.task.kind == "classification" and encode_labels(lm, spec.task).shared_first
     desk.put(
@@ -87,14 +92,15 @@ def _say_started(lm: FrozenLM, spec: RunSpec, by_side: Sides, begun: Beginning, 
             "virtual_tokens": first.root().length,
             "trainable_parameters": sum(p.numel() for p in first.parameters().values()),
             "file_bytes": sum(4 * t.numel() for t in first.vectors().values()),
-            "rows": {side: len(rows) for side, rows in by_side.items()},
+            "rows": {side: len(rows) for side, rows in begun.by_side.items()},
             "validation_rows": len(begun.looked_at),
             "cut_rows": begun.cut,
             "watched": [{"values": row.values, "target": row.target} for row in begun.watched],
             "note": first.note,
             "label_note": _label_note(shared),
             "rate": trainer.members[0].rate,
-            "seeds": len(trainer.members),
+            "seeds": len(trainer.candidates),
+            "folds": trainer.folds,
             "dtype": str(lm.dtype).removeprefix("torch."),
             "device": str(lm.device),
             "layout": lm.layout,
@@ -112,7 +118,7 @@ def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
     desk.save_checkpoint(trainer.state())
     folder, chosen = desk.folder, trainer.chosen
     trail.keep_trail(folder, chosen)
-    trail.write_seeds(folder, {m.recipe.seed: m.best for i, m in enumerate(trainer.members) if i != chosen})
+    trail.write_seeds(folder, {m.recipe.seed: m.best for i, m in enumerate(trainer.candidates) if i != chosen})
     return finished
 
 
@@ -146,18 +152,21 @@ def _say_progress(desk: Desk, phase: str, trainer: Trainer) -> None:
     desk.store.update_run(desk.run, phase=phase, step=trainer.step)
 
 
-def _judge(lm: FrozenLM, spec: RunSpec, by_side: Sides, trainer: Trainer, desk: Desk) -> Generator[None, None, Comparison | None]:
+def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, Comparison | None]:
     """Judge on the held-out rows; returns the comparison, None where there are no such rows or a stop was asked for."""
+    by_side, trainer = begun.by_side, begun.trainer
     if not by_side["test"]:
         return None
     _say_progress(desk, "judging", trainer)
     context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"])
-    specs = ["none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"]
+    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
+    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}"])
     entered = [contestants.build(lm, name, context) for name in specs]
-    others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.members) if i != trainer.chosen)
+    others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.candidates) if i != trainer.chosen)
     entered.append(replace(contestants.learned(lm, spec.method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
-    primary = (entered[-1].name, entered[1].name if spec.task.prompt.strip() else entered[0].name)
+    rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
+    primary = (entered[-1].name, rival.name)
     for item in judge(lm, spec.task, entered, by_side["test"], primary=primary):
         if isinstance(item, Comparison):
             desk.put("comparison", trainer.step, comparison_json(item) | {"inputs": [row.values for row in by_side["test"]]})

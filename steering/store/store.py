@@ -15,3 +15,14 @@ class Store(Datasets, Labels, Runs, Requests):
     Raises:
         StorageError: the folder cannot be made or written (read-only, full, a file in the way).
     """
+
+    def delete_run(self, run: str) -> None:
+        """Forget a run with its events and tensors, and the texts without labels that only it was trained on.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        inputs = self.run(run).spec.inputs
+        super().delete_run(run)
+        if inputs and all(other.spec.inputs != inputs for other in self.runs()):
+            self.drop_unused(inputs)

@@ -32,6 +32,7 @@ class RunView:
     finished: dict[str, Any]
     judging: dict[str, Any]
     comparison: dict[str, Any]
+    imitation: dict[str, Any]
     artifact: dict[str, Any]
     progress: float
     seconds_left: float | None
@@ -48,8 +49,9 @@ def run_view(store: Store, run: str) -> RunView:
     found = store.run(run)
     ended = store.events(run, ("finished",))
     kept = int(ended[-1].data.get("member", 0)) if ended else 0
-    # Steps of the other seeds are shown nowhere, and there may be a hundred thousand of them.
-    events = store.events(run, without=tuple(_kind("step", member) for member in range(found.spec.seeds) if member != kept))
+    # Steps of other seeds and of folds are shown nowhere, and there may be a hundred thousand of them.
+    members = found.spec.seeds + found.spec.recipe.folds
+    events = store.events(run, without=tuple(_kind("step", member) for member in range(members) if member != kept))
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         by_kind.setdefault(event.kind.partition(".")[0], []).append(event.data)
@@ -73,6 +75,7 @@ def run_view(store: Store, run: str) -> RunView:
         finished=last("finished"),
         judging=last("judging"),
         comparison=last("comparison"),
+        imitation=last("imitation"),
         artifact=last("artifact"),
         progress=0.0,
         seconds_left=None,

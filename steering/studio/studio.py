@@ -15,17 +15,20 @@ from typing import Any
 from steering import artifact
 from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
-from steering.inspect import VIEWS
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
 from steering.studio.desk import DataDesk
+from steering.studio.inspecting import ViewDesk
 from steering.studio.labelling import LabelDesk
 from steering.studio.runview import RunView, run_view
 
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
+
+TEACHERS = ("few-shot", "prompt")
+"""Contestants that can be imitated."""
 
 MORE_STEPS = 50
 """Steps that "train on" adds."""
@@ -47,6 +50,7 @@ class Studio:
         self.store, self.folders = store, folders
         self.data = DataDesk(store, limits)
         self.labelling = LabelDesk(store, self.data)
+        self.views = ViewDesk(store, self.data, folders)
 
     @classmethod
     def open(cls, home: Path | None = None, limits: Limits | None = None) -> "Studio":
@@ -73,8 +77,11 @@ class Studio:
         recipe: Recipe | None = None,
         few_shot: int = 4,
         seeds: int = 1,
+        imitate: str = "",
+        inputs: bytes = b"",
     ) -> RunSpec:
-        """A checked run specification; nothing starts yet.
+        """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
+        that.
 
         Raises:
             DataError: too few rows or one class; TemplateError: template, prompt or label words do not fit; SpecError: a setting is out of range.
@@ -89,6 +96,10 @@ class Studio:
             method(method_name)
             raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
         options(method_name, method_options or {})
+        if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
+            raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
+        if inputs and not imitate:
+            raise SpecError("there are inputs without labels, and no prompt to imitate on them.", "Add --imitate few-shot:8, or leave --inputs out.")
         spec = RunSpec(
             name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
             dataset=data,
@@ -99,6 +110,8 @@ class Studio:
             model=model.strip() or EMBEDDED_MODEL,
             few_shot=few_shot,
             seeds=seeds,
+            imitate=imitate.strip(),
+            inputs=self.store.keep_content(inputs) if inputs else "",
         )
         return check(spec)
 
@@ -177,22 +190,12 @@ class Studio:
         return self.store.add_request("chat", {"model": model.strip()})
 
     def ask_view(self, name: str, view: str) -> str:
-        """Enqueue one inspection view of a saved prompt; returns the request's id.
-
-        Raises:
-            NotFoundError, ArtifactError: no such prompt, or one that cannot be read; SpecError: no such view, or one that does not apply.
-        """
-        made = artifact.read(artifact.find(self.folders, name))
-        if view not in VIEWS:
-            raise SpecError(f"view {view!r} is not known.", f"Views: {', '.join(VIEWS)}.")
-        reason = VIEWS[view].applies(made.tensors)
-        if reason:
-            raise SpecError(f"view {view!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
-        return self.store.add_request("inspect", {"name": name, "view": view, "model": made.card.model})
+        """Enqueue one inspection view of a saved prompt on the held-out rows of its own dataset; see :meth:`ViewDesk.ask`."""
+        return self.views.ask(name, view)
 
     def kept_view(self, name: str, view: str) -> dict[str, Any] | None:
         """A view's result if it has been computed; None otherwise."""
-        return self.store.view(artifact.read(artifact.find(self.folders, name)).digest, view)
+        return self.views.kept(name, view)
 
     def wait(self, request: str, *, turn: "Iterator[None] | None" = None, timeout_s: float = 600.0) -> dict[str, Any]:
         """Wait for a request's result, letting ``turn`` do the work where there is no engine process.

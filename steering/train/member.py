@@ -20,7 +20,7 @@ BETAS = (0.9, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What is learned from and what decides. ``validation`` None: nothing decides, and the last step is kept."""
+    """What is learned from and what decides. ``validation`` None: folds decide."""
 
     train: Objective
     validation: Objective | None

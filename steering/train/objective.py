@@ -3,6 +3,7 @@
 An objective turns a row into a branch of the forest, and the logits graded there into a loss; ``measure`` is its look at all of its rows.
 """
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -96,14 +97,14 @@ class Choice:
 
     def measure(self, lm: FrozenLM, root: Root) -> Iterator[Tick | Measured]:
         log_probs = yield from label_scores(lm, root, self.data, self.labels)
-        truth = torch.tensor(self.data.truth)
+        truth = torch.tensor(self.data.truth, device="cpu")  # beside the scores, which are on the CPU
         guess = log_probs.argmax(-1)
         yield Measured(
             nll=float(label_loss(log_probs, truth, 0.0).mean()),
             accuracy=float((guess == truth).float().mean()),
             mass=float(log_probs.logsumexp(-1).exp().mean()),
-            balance=_largest_share(guess),
-            true_balance=_largest_share(truth),
+            balance=largest_share(guess),
+            true_balance=largest_share(truth),
             log_probs=log_probs,
         )
 
@@ -152,6 +153,24 @@ class Text:
         yield tuple(Answer(row=row, text=text) for row, text in zip(rows, texts, strict=True))
 
 
+def mean(found: Sequence[Measured]) -> Measured:
+    """The folds' looks as one, every fold alike; no number where there is no fold left."""
+    if not found:
+        return Measured(nll=math.nan)
+
+    def of(name: str) -> float | None:
+        values = [getattr(one, name) for one in found]
+        return None if None in values else sum(values) / len(values)
+
+    return Measured(
+        nll=sum(one.nll for one in found) / len(found),
+        accuracy=of("accuracy"),
+        mass=of("mass"),
+        balance=of("balance"),
+        true_balance=of("true_balance"),
+    )
+
+
 def watched_rows(objective: Objective) -> tuple[int, ...]:
     """The rows to watch: the first of every class in turn, at most :data:`WATCHED`."""
     seen: dict[int, int] = {}
@@ -189,7 +208,8 @@ def label_scores(lm: FrozenLM, root: Root, data: Encoded, labels: Labels) -> Gen
     return torch.cat(rows)
 
 
-def _largest_share(labels: Tensor) -> float:
+def largest_share(labels: Tensor) -> float:
+    """Share of the most frequent label number."""
     return float(labels.bincount().max()) / len(labels)
 
 

@@ -5,11 +5,14 @@
     trainer.best   # plain vectors of the best step, step 0 included
 
 Several members (seeds, say) are trained together as several roots of one packed row; what is kept is the median one by validation NLL, never the
-luckiest. Whoever drives stops by not asking for the next event. ``state()`` while ``settled``, and ``restore()`` later, resume bit-equally on a CPU.
+luckiest. Where there are too few rows for a validation part, the last members are **folds**: each learns without its part of the rows and is looked
+at on that part, and the others, which learn from all rows, stop where the folds' mean is best.
+
+Whoever drives stops by not asking for the next event. ``state()`` while ``settled``, and ``restore()`` later, resume bit-equally on a CPU.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +23,10 @@ from steering.errors import TrainingError
 from steering.lm.frozen import FrozenLM
 from steering.spec import Recipe
 from steering.train.events import Alarm, Event, Finished, Snapshot, Step, Tick, Validation, Watched
-from steering.train.gradients import OutOfMemory, gradients, halved
+from steering.train.gradients import OutOfMemory, Thrift, gradients, thriftier
 from steering.train.health import alarms, spread
 from steering.train.member import Material, Member
-from steering.train.objective import Measured, watched_rows
+from steering.train.objective import Measured, mean, watched_rows
 from steering.train.schedule import learning_rate, legs
 
 __all__ = ["LAYOUT", "Material", "Member", "State", "Trainer", "best_of"]
@@ -41,27 +44,34 @@ class State:
 
 
 class Trainer:
-    """A run's state. ``recipe`` holds what all members share: steps, looks, batch size."""
+    """A run's state. ``recipe`` holds what all members share: steps, looks, batch size; the last ``folds`` members are folds."""
 
-    def __init__(self, lm: FrozenLM, members: Sequence[Member], recipe: Recipe) -> None:
-        assert members, "nobody to train"
+    def __init__(self, lm: FrozenLM, members: Sequence[Member], recipe: Recipe, *, folds: int = 0) -> None:
+        assert len(members) > folds, "nobody to train"
+        self.folds = folds
         self.lm, self.members, self.recipe = lm, tuple(members), recipe
         # About a second a micro-batch. Smaller ones would repeat the root more often and leave the matrix units half idle (1.3x slower at half).
-        self.budget = max(1, lm.tokens_per_slice * 3 // 4)
+        self.thrift = Thrift(max(1, lm.tokens_per_slice * 3 // 4))
         self.step = 0
         self.leg, self.leg_start = 0, 0
         self.settled = True  # everything that was said is in the state: a good moment for :meth:`state`
         self.raised: set[str] = set()
         self.steps: list[list[Step]] = [[] for _ in members]
         self.looks: list[list[Validation]] = [[] for _ in members]
-        decides = members[0].material.validation
+        self._watcher = len(members) - folds if folds else 0  # the member whose answers to some rows are shown
+        decides = members[self._watcher].material.validation
         self.watched = watched_rows(decides) if decides is not None else ()
 
     # -- what is kept -------------------------------------------------------------------------------------------------------------------------
     @property
+    def candidates(self) -> tuple[Member, ...]:
+        """The members that may be kept: all but the folds."""
+        return self.members[: len(self.members) - self.folds]
+
+    @property
     def chosen(self) -> int:
         """Number of the member that is kept: the median by best validation NLL; of two in the middle the better."""
-        order = sorted(range(len(self.members)), key=lambda i: (self.members[i].best_nll, i))
+        order = sorted(range(len(self.candidates)), key=lambda i: (self.members[i].best_nll, i))
         return order[(len(order) - 1) // 2]
 
     @property
@@ -87,7 +97,7 @@ class Trainer:
         while True:
             if self._due():
                 yield from self._look()
-                if any(member.material.validation is not None and member.best_step < 0 for member in self.members):
+                if any(member.best_step < 0 for member in self.candidates):
                     raise TrainingError(
                         "the model gives no finite loss for your prompt and rows, before any training.",
                         "Try another model, or fp32 precision; if it is your own model, its weights may hold values that are not numbers.",
@@ -100,7 +110,7 @@ class Trainer:
         yield from self._end()
 
     def _leg_over(self) -> bool:
-        return self.step - self.leg_start >= legs(self.recipe)[self.leg] or all(member.ended for member in self.members)
+        return self.step - self.leg_start >= legs(self.recipe)[self.leg] or all(member.ended for member in self.candidates)
 
     def _next_leg(self) -> bool:
         """Go on with steps that were asked for after the end; False where there are none."""
@@ -112,7 +122,7 @@ class Trainer:
         return True
 
     def _end(self) -> Iterator[Event]:
-        ends = tuple(member.end() for member in self.members)
+        ends = tuple(member.end() for member in self.candidates)
         alarm = spread(self.step, ends)
         if alarm is not None:
             yield alarm
@@ -158,17 +168,18 @@ class Trainer:
             for member in live:
                 member.begin()
             try:
-                yield from gradients(self.lm, work, self.budget)
+                yield from gradients(self.lm, work, self.thrift)
                 return
             except OutOfMemory:
                 pass  # what did not fit is let go before anything else happens
-            self.budget = halved(work, self.budget)
+            self.thrift = thriftier(self.lm, work, self.thrift)
             if self.lm.device.type == "cuda":
                 torch.cuda.empty_cache()
             yield Alarm(
                 step=step,
                 kind="memory",
-                message=f"At step {step} memory ran out; the run goes on in parts of {self.budget} tokens, with the same gradient.",
+                message=f"At step {step} memory ran out; the run goes on in parts of {self.thrift.budget} tokens"
+                f"{', computing layers twice' if self.thrift.recompute else ''}, with the same gradient.",
                 hint="It is slower now. A smaller batch or shorter rows would avoid it.",
             )
 
@@ -178,32 +189,44 @@ class Trainer:
         return self.step % self.recipe.evaluate_every == 0 or self._leg_over()
 
     def _look(self) -> Iterator[Event]:
-        """Look at every member that still trains and was not looked at yet."""
-        for number, member in enumerate(self.members):
+        """Look at every member that still trains and was not looked at yet; the folds first, because they decide for the others."""
+        found: list[Measured] = []
+        for number in [*range(len(self.candidates), len(self.members)), *range(len(self.candidates))]:
+            member = self.members[number]
             if member.ended or member.looked_step == self.step:
                 continue
-            yield Snapshot(step=self.step, member=number, vectors=member.steering.vectors())
-            if member.material.validation is None:
+            fold = number >= len(self.candidates)
+            if not fold:
+                yield Snapshot(step=self.step, member=number, vectors=member.steering.vectors())
+            self.settled = False
+            measured = mean(found) if self.folds and not fold else (yield from self._measure(number))
+            if fold:
                 member.looked_step = self.step
-                member.keep(self.step)
+                found.append(measured)
             else:
-                yield from self._look_at(number, member)
+                yield from self._record(number, measured)
+        self.settled = True
 
-    def _look_at(self, number: int, member: Member) -> Iterator[Event]:
-        measured: Measured | None = None
+    def _measure(self, number: int) -> Generator[Event, None, Measured]:
+        """A member's validation rows under its vectors, and what the page watches."""
+        member, found = self.members[number], Measured(nll=math.nan)
         for item in member.look():
             if isinstance(item, Tick):
                 yield item
             else:
-                measured = item
-        assert measured is not None
-        self.settled = False
-        if number == 0 and math.isfinite(measured.nll):
-            yield from self._watch(member, measured)
+                found = item
+        if number == self._watcher and math.isfinite(found.nll):
+            yield from self._watch(member, found)
+        return found
+
+    def _record(self, number: int, measured: Measured) -> Iterator[Event]:
+        member = self.members[number]
         member.looked_step = self.step
         better = member.record(self.step, measured)
+        if better:
+            for fold in self.members[len(self.candidates) :]:
+                fold.keep(self.step)  # the same step of every fold: what stands for rows that it never saw
         if not math.isfinite(measured.nll):
-            self.settled = True
             return
         said = Validation(
             step=self.step,
@@ -216,7 +239,7 @@ class Trainer:
         )
         self.looks[number].append(said)
         yield from alarms(self.steps[number], self.looks[number], measured.true_balance or 1.0, self.raised)
-        self.settled = True
+        self.settled = not self.folds
         yield said
 
     def _watch(self, member: Member, measured: Measured) -> Iterator[Event]:
@@ -229,7 +252,7 @@ class Trainer:
     def state(self) -> State:
         """What :meth:`restore` needs; call it between steps."""
         tensors = {f"{i}.{name}": t for i, member in enumerate(self.members) for name, t in member.tensors().items()}
-        numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN} | {"thrift": [self.thrift.budget, self.thrift.recompute]}
         return State(tensors, numbers | {"layout": LAYOUT, "chosen": self.chosen, "members": [m.numbers() for m in self.members]} | self._said())
 
     def _said(self) -> dict[str, Any]:
@@ -241,6 +264,7 @@ class Trainer:
         """Continue exactly where ``state`` was taken."""
         for name in _PLAIN:
             setattr(self, name, state.numbers[name])
+        self.thrift = Thrift(*state.numbers["thrift"])
         self.raised = set(state.numbers["raised"])
         for i, member in enumerate(self.members):
             mine = {name.removeprefix(f"{i}."): t for name, t in state.tensors.items() if name.startswith(f"{i}.")}
@@ -255,7 +279,7 @@ class Trainer:
             ]
 
 
-_PLAIN = ("step", "leg", "leg_start", "budget")
+_PLAIN = ("step", "leg", "leg_start")
 
 
 def best_of(state: State) -> dict[str, Tensor]:

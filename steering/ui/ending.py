@@ -19,7 +19,7 @@ def summary(view: RunView) -> str:
     parts = [f"<p>{text.safe(kept_step(view))}</p>"]
     if len(view.finished.get("members") or []) > 1:
         parts.append(seeds(view))
-    parts += [f'<p class="quiet">{text.safe(said)}</p>' for said in (seconds(view),) if said]
+    parts += [f'<p class="quiet">{text.safe(said)}</p>' for said in (folds(view), seconds(view)) if said]
     return f'<section class="card ending" aria-label="How training ended"><h3>How training ended</h3>{"".join(parts)}</section>'
 
 
@@ -50,6 +50,12 @@ def seeds(view: RunView) -> str:
     caption = f"Kept: seed {members[kept]['seed']}, {why}."
     heads = ["Seed", "Best step", "Validation loss (NLL)", "Accuracy"]
     return text.table(heads, rows, numeric=(1, 2, 3), caption=caption, mark=kept)
+
+
+def folds(view: RunView) -> str:
+    """How the step was chosen where there were too few rows for a validation part."""
+    count = view.started.get("folds")
+    return f"With so few rows the step was chosen by {count}-fold cross-validation, and all of them were learned from." if count else ""
 
 
 def seconds(view: RunView) -> str:

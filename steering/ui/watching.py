@@ -145,7 +145,7 @@ def _labels(names: Sequence[str], target: str, shares: Sequence[Sequence[float]]
 
 
 def _best(view: RunView) -> int | None:
-    """The best step of the seed that is watched, which is the first one."""
+    """The best step of what is watched: the first seed, or a fold, which keeps the step that the first seed keeps."""
     ends = view.finished.get("members") or []
     if ends:
         return int(ends[0]["best_step"])
@@ -154,5 +154,7 @@ def _best(view: RunView) -> int | None:
 
 
 def _note(view: RunView, rows: int) -> str:
-    who = f" by seed {view.run.spec.recipe.seed}, the first of {view.run.spec.seeds}" if view.run.spec.seeds > 1 else ""
+    folds, seeds = view.started.get("folds"), view.run.spec.seeds
+    who = f" by seed {view.run.spec.recipe.seed}, the first of {seeds}" if seeds > 1 else ""
+    who = f" by the first of {folds} folds, which never learns from them" if folds else who
     return f"The same {rows} validation rows, answered again at every look{who}. Move through the steps with the slider or the arrow keys."

@@ -17,7 +17,7 @@ import tiny
 from steering import artifact
 from steering.cli import main
 from steering.cli.text import clean
-from steering.cli.verbs import run_result
+from steering.cli.training import run_result
 from steering.spec import RunSpec, TaskSpec
 from steering.studio import Studio
 

@@ -16,7 +16,7 @@ MODEL = "tiny-llama"
 
 def _start(studio, *, steps=12, method="prompt_tuning", name="films", seeds=1):
     upload = studio.data.upload("films.csv", tiny.rows())
-    recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
+    recipe = Recipe(folds=0, steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
     return studio.start(studio.plan(upload.digest, upload.task, name=name, method_name=method, model=MODEL, recipe=recipe, seeds=seeds))
 
 
@@ -49,6 +49,24 @@ def test_three_seeds_are_trained_judged_and_kept_beside_the_median(home, method)
     assert sorted(steps) == [0, 4, 8, 12]
     for name, tensor in _saved(studio, run).tensors.items():
         assert steps[kept["best_step"]][name].numpy() == pytest.approx(tensor, abs=2e-3)
+
+
+def test_few_rows_are_cross_validated_and_all_of_them_learned_from(home):
+    studio = Studio.open(home)
+    upload = studio.data.upload("few.csv", tiny.rows(40))
+    recipe = Recipe(steps=12, batch_size=4, evaluate_every=4, learning_rate=0.1, folds=3)
+    run = studio.start(studio.plan(upload.digest, upload.task, name="few", model=MODEL, recipe=recipe))
+    _drain(studio)
+    view = studio.run(run)
+    assert view.run.state == "done", view.run.error
+    rows = view.started["rows"]
+    assert view.started["folds"] == 3 and rows["train"] + rows["validation"] < 64
+    assert [v["step"] for v in view.validations] == [0, 4, 8, 12] and not view.others
+    assert view.finished["best_step"] == min(view.validations, key=lambda v: v["nll"])["step"]
+    own = studio.data.add_own(upload.digest, "validation", tiny.rows(10))
+    other = studio.start(studio.plan(own.digest, own.task, name="own", model=MODEL, recipe=recipe))
+    _drain(studio)
+    assert studio.run(other).started["folds"] == 0
 
 
 def test_the_watched_rows_are_the_same_at_every_look(home):

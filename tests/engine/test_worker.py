@@ -24,7 +24,7 @@ def _worker(studio, **keywords):
 
 def _start(studio, steps=12, method="prompt_tuning", name="films"):
     upload = studio.data.upload("films.csv", tiny.rows())
-    recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
+    recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1, folds=0)
     return studio.start(studio.plan(upload.digest, upload.task, name=name, method_name=method, model=MODEL, recipe=recipe))
 
 
@@ -61,7 +61,7 @@ def test_a_run_may_start_from_a_saved_prompt(home):
     _drain(_worker(studio))
     upload = studio.data.upload("films.csv", tiny.rows())
     chosen = {"start": "saved", "start_from": "first"}
-    recipe = Recipe(steps=1, batch_size=4)
+    recipe = Recipe(steps=1, batch_size=4, folds=0)
     second, third = (
         studio.start(studio.plan(upload.digest, upload.task, name=name, model=MODEL, method_options=chosen | extra, recipe=recipe))
         for name, extra in (("second", {}), ("third", {"start_from": "nobody"}))

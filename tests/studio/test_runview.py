@@ -82,6 +82,7 @@ def test_events_of_an_older_version_have_no_time(tmp_path, clock) -> None:
 
 def test_only_the_kept_seed_is_read_step_by_step(tmp_path, clock) -> None:
     store, run = begun(tmp_path, seeds=3)
+    train(store, run, clock, range(1, 4), 0.1, ".3")  # a fold
     for member in ("", ".1", ".2"):
         train(store, run, clock, range(1, 4), 0.1, member)
         store.put_event(run, 3, f"validation{member}", {"step": 3, "member": int(member[1:] or 0), "nll": 1.0})

@@ -1,6 +1,7 @@
 """Training learns, keeps the best, resumes bit-equally, and never touches the model."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -235,6 +236,52 @@ def test_steps_added_after_the_end_continue_and_are_reproducible(lm):
     assert before[:-1] + after == at_once
 
 
+def _folded(lm, seeds=1, **recipe):
+    rows = _examples(24, "classification")
+    settings = Recipe(**({"steps": 20, "batch_size": 4, "evaluate_every": 5, "learning_rate": 0.2} | recipe))
+
+    def member(train, validation, seed=0):
+        steering = METHODS["prompt_tuning"].build(lm, Setting(LABELS, rows, seed), options("prompt_tuning", {}))
+        made = [objective(lm, LABELS, encode_examples(lm, LABELS, part, 9), 0.2) if part else None for part in (train, validation)]
+        return Member(lm, steering, Material(*made), replace(settings, seed=seed), rate=0.2)
+
+    parts = [rows[fold::3] for fold in range(3)]
+    folds = [member([row for row in rows if row not in part], part) for part in parts]
+    return Trainer(lm, [*(member(rows, []) if seed == 0 else member(rows, [], seed) for seed in range(seeds)), *folds], settings, folds=3)
+
+
+def test_folds_decide_where_the_whole_stops(lm):
+    trainer = _folded(lm)
+    events = list(trainer.events())
+    looks = [e for e in events if isinstance(e, Validation)]
+    assert {e.member for e in looks} == {0} and [e.step for e in looks] == [0, 5, 10, 15, 20]
+    end = events[-1]
+    assert end.best_step == min(looks, key=lambda e: e.nll).step and len(end.members) == 1 and end.member == 0
+    alone = _trainer(lm)
+    assert [e.loss for e in events if isinstance(e, Step) and e.member == 0] == pytest.approx(
+        [e.loss for e in alone.events() if isinstance(e, Step)], rel=1e-3
+    )
+    nlls = []
+    for fold in trainer.members[1:]:
+        assert fold.best_step == end.best_step
+        measured = list(fold.material.validation.measure(lm, root_of(lm, fold.best)))[-1]
+        nlls.append(measured.nll)
+    assert sum(nlls) / 3 == pytest.approx(min(e.nll for e in looks), abs=1e-5)
+
+
+def test_folds_resume_bit_equally(lm):
+    events = _said(_folded(lm, seeds=2).events())
+    for cut in (4, 9, 30):
+        first, said = _folded(lm, seeds=2), []
+        for event in first.events():
+            said += _said([event])
+            if len(said) > cut and first.settled:
+                break
+        second = _folded(lm, seeds=2)
+        second.restore(first.state())
+        assert said + _said(second.events()) == events
+
+
 # -- what a page shows ----------------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("task", [LABELS, TEXTS], ids=["classification", "generation"])
 def test_every_look_has_a_snapshot_and_the_same_watched_rows(lm, task):
@@ -270,10 +317,31 @@ def test_out_of_memory_halves_the_parts_and_keeps_the_gradient(lm, monkeypatch):
     for one, other in zip([(e.loss, e.grad_norm) for e in events if isinstance(e, Step)], normal, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
     alarm = [e for e in events if isinstance(e, Alarm) and e.kind == "memory"]
-    assert alarm and alarm[-1].message == f"At step 1 memory ran out; the run goes on in parts of {trainer.budget} tokens, with the same gradient."
+    assert (
+        alarm
+        and alarm[-1].message == f"At step 1 memory ran out; the run goes on in parts of {trainer.thrift.budget} tokens, with the same gradient."
+    )
     again = _trainer(lm, steps=3)
     again.restore(trainer.state())
-    assert again.budget == trainer.budget
+    assert again.thrift == trainer.thrift
+
+
+def test_layers_are_computed_twice_before_a_run_is_given_up(lm, monkeypatch):
+    normal = [(e.loss, e.grad_norm) for e in _trainer(lm, steps=3).events() if isinstance(e, Step)]
+    whole, trainer = lm.logits, _trainer(lm, steps=3)
+
+    def logits(trees):
+        if torch.is_grad_enabled() and not lm._recompute._on:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(trees)
+
+    monkeypatch.setattr(lm, "logits", logits)
+    events = list(trainer.events())
+    assert trainer.thrift.recompute
+    for one, other in zip([(e.loss, e.grad_norm) for e in events if isinstance(e, Step)], normal, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    said = [e.message for e in events if isinstance(e, Alarm) and e.kind == "memory"]
+    assert said[-1].endswith("tokens, computing layers twice, with the same gradient.")
 
 
 def test_a_single_row_that_does_not_fit_is_said(lm, monkeypatch):

@@ -353,6 +353,15 @@ def test_seeds_are_a_table_that_says_which_is_kept_and_why(written, members, why
     assert f"Kept: seed 1, {why}" in page and "1, kept" in page and page.count("<tr") == members + 1
 
 
+def test_few_rows_are_said_to_have_been_cross_validated(written) -> None:
+    run = ended(written)
+    written.studio.store.put_event(run, 0, "started", {"folds": 5, "watched": [{"values": {"text": "a"}, "target": "no"}]})
+    written.studio.store.put_event(run, 0, "watched", {"step": 0, "answers": [{"row": 0, "label": 0, "shares": [0.6, 0.4], "text": ""}]})
+    view = written.studio.run(run)
+    assert "chosen by 5-fold cross-validation" in ending.summary(view)
+    assert "by the first of 5 folds, which never learns from them" in json.loads(watching.value(view))["note"]
+
+
 def test_a_run_at_work_has_no_end_yet(written) -> None:
     assert ending.summary(written.studio.run(written.run())) == "" == ending.summary(written.studio.run(ended(written, state="queued")))
 
