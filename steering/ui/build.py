@@ -152,8 +152,8 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     gr.on([value.change for value in asked], lambda *given: gr.Timer(active=any(given)), asked, ui.quick, **POLL)
     waits = guarded(lambda *given: live.waiting(studio, *given), 2)
     ui.quick.tick(waits, asked, [ui.pulse_answers, ui.pulse_view], **POLL)
-    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *wire_train.outputs(ui.train), ui.judged, ui.tabs, ui.station]
-    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 4)
+    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.measuring, ui.live, *wire_train.outputs(ui.train), ui.judged, ui.tabs, ui.station]
+    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 5)
     ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
     judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)

@@ -220,7 +220,7 @@ def start_again(studio: Studio, run: str) -> list[Any]:
 
 
 def show(view: RunView) -> list[Any]:
-    """Everything of a run: status, chart, stop, resume, verdict, more, again, watch, and the timer of the estimate, which waits for a run's end."""
+    """Everything of a run: status, chart, stop, resume, verdict, more, again, watch."""
     run = view.run
     ended = run.state in FINAL
     return [
@@ -232,7 +232,6 @@ def show(view: RunView) -> list[Any]:
         gr.Button(visible=run.state == "done"),
         gr.Button(visible=ended and bool(view.artifact)),
         watching.value(view),
-        gr.Timer(active=True) if ended else gr.skip(),
     ]
 
 

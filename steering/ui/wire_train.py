@@ -22,7 +22,7 @@ TO_RUN = """() => {
 
 def outputs(own: SimpleNamespace) -> list[Any]:
     """What :func:`steering.ui.train.show` fills, in its order."""
-    return [own.status, own.chart, own.stop, own.resume, own.verdict, own.more, own.again, own.watch, own.timer]
+    return [own.status, own.chart, own.stop, own.resume, own.verdict, own.more, own.again, own.watch]
 
 
 def wire(studio: Studio, ui: SimpleNamespace, draws: tuple[Any, list[Any], list[Any]]) -> None:

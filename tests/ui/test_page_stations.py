@@ -11,7 +11,7 @@ from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Li
 from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
-DRAWN = 3 + 1 + live.TRAIN_PARTS + 1 + 2
+DRAWN = 4 + 1 + live.TRAIN_PARTS + 1 + 2
 
 
 def clean(page: str) -> None:
@@ -144,7 +144,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
     seen = tick(written, run, station=station)[0]
     written.studio.store.update_run(run, state="done")
     out = tick(written, run, seen, station=station)
-    moved = out[5 + live.TRAIN_PARTS :]
+    moved = out[6 + live.TRAIN_PARTS :]
     assert (moved[1] == "verdict") is jumps
     again = tick(written, run, out[0], station=station)
     assert all(map(skipped, again))
@@ -153,7 +153,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
 def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None:
     run = written.run("done", judged=True)
     out = tick(written, run)
-    assert skipped(out[5 + live.TRAIN_PARTS])
+    assert skipped(out[6 + live.TRAIN_PARTS])
 
 
 def test_the_engine_is_said_apart_from_the_run(written) -> None:

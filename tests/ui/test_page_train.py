@@ -251,6 +251,18 @@ def test_the_page_loads_no_model_by_itself_but_the_button_does(written, engine, 
     assert "Measuring" in forecast.ask(written.studio, settings)[1] and written.studio.store.waiting_request().kind == "estimate"
 
 
+def test_a_waiting_estimate_is_looked_at_again_when_the_engine_or_a_run_has_moved(written) -> None:
+    run = written.run()
+    seen, *_ = live.draw(written.studio, run, "", "train")
+    written.studio.store.put_event(run, 4, "step", {"step": 4, "loss": 1.0})
+    assert skipped(live.draw(written.studio, run, seen, "train")[3])
+    written.studio.store.update_run(run, state="done")
+    seen, _, _, timer, *_ = live.draw(written.studio, run, seen, "train")
+    assert timer.active is True
+    ready(written)
+    assert live.draw(written.studio, run, seen, "train")[3].active is True
+
+
 @pytest.mark.parametrize("settings", ["", "no json", "[]", '{"name": "x"}', '{"seeds": -1}'])
 def test_odd_settings_are_asked_nothing(written, settings) -> None:
     assert forecast.tick(written.studio, settings, "", "train")[3].active is False
@@ -270,7 +282,7 @@ def test_an_odd_mark_counts_as_nothing_asked(written_mark) -> None:
 
 # A run.
 
-NAMES = ("status", "chart", "stop", "resume", "verdict", "more", "again", "watch", "timer")
+NAMES = ("status", "chart", "stop", "resume", "verdict", "more", "again", "watch")
 
 
 def shown(written, run):
@@ -282,7 +294,7 @@ def shown(written, run):
 def test_a_running_run_is_drawn(written) -> None:
     found = shown(written, written.run())
     clean(found["status"])
-    assert "Running: training" in found["status"] and found["stop"].visible and skipped(found["timer"])
+    assert "Running: training" in found["status"] and found["stop"].visible
     assert not any(found[name].visible for name in ("resume", "verdict", "more", "again"))
     names = [trace["name"] for trace in json.loads(found["chart"])["data"]]
     assert "your prompt (step 0)" in names and "best so far: step 3" in names
