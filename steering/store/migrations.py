@@ -33,4 +33,5 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE reveals (rows TEXT NOT NULL, question TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (rows, question));
     CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
     """,
+    "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
 )
