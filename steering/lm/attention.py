@@ -58,6 +58,9 @@ class Layout:
         ]
         outputs = []
         for number, block in enumerate(packed.blocks):
+            if block.lonely and how.sinks is None:  # one key has all the weight
+                outputs.append(rows_v[block.start : block.start + block.size].repeat_interleave(heads // kv_heads, 1))
+                continue
             keys, values = self._seen(module.layer_idx, number, own)
             mask = self._mask(module.layer_idx, number, how.window, heads // kv_heads, keys)
             outputs.append(_attend(q_of[number], keys, values, mask, block, heads // kv_heads, how))
@@ -148,7 +151,7 @@ def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, block: Bl
     count, width, kv_heads, size = block.count, block.width, keys.shape[1], query.shape[-1]
     # Grouped-query attention without copying keys: the group rides in the query's token dimension.
     q = query.view(count, width, kv_heads, groups, size).permute(0, 2, 3, 1, 4).reshape(count, kv_heads, groups * width, size)
-    if how.softcap is None and how.sinks is None:
+    if how.softcap is None and how.sinks is None and not _slow_fused(q, keys):
         out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=how.scale)
     else:
         sinks = None if how.sinks is None else how.sinks.view(1, kv_heads, groups, 1).expand(count, -1, -1, width).reshape(count, kv_heads, -1, 1)
@@ -156,8 +159,19 @@ def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, block: Bl
     return out.view(count, kv_heads, groups, width, size).permute(0, 3, 1, 2, 4).reshape(count * width, kv_heads * groups, size)
 
 
+WRITTEN_OUT = 2**21
+"""Scores up to which attention of one block is written out where the fused kernel is slow: a few MB a layer."""
+
+
+def _slow_fused(q: Tensor, keys: Tensor) -> bool:
+    """Whether the fused kernel loses to plain products: in bf16 on CPUs, for short rows (backward 17 ms against 4 for 16 rows of 32 tokens). For
+    long rows it wins again, and keeps memory linear."""
+    return q.device.type == "cpu" and q.dtype != torch.float32 and q.shape[0] * q.shape[1] * q.shape[2] * keys.shape[2] <= WRITTEN_OUT
+
+
 def written_out(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, how: How, sinks: Tensor | None) -> Tensor:
-    """Attention with soft cap (Gemma 2) and sink logits (GPT-OSS), which fused kernels do not know."""
+    """Attention as it stands in the papers: with soft cap (Gemma 2) and sink logits (GPT-OSS), which fused kernels do not know, and where those
+    are slow."""
     scores = torch.matmul(q, keys.transpose(2, 3)) * how.scale
     if how.softcap is not None:
         scores = torch.tanh(scores / how.softcap) * how.softcap
