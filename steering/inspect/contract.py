@@ -118,16 +118,25 @@ def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[
     return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
 
 
+BY_LABELS = frozenset({"gain", "manual_neighbours"})
+"""Views that compare answers between labels."""
+
+
 def require_labels(name: str, subject: Subject) -> TaskSpec:
     """The subject's task, which must be a classification.
 
     Raises:
         SpecError: it is not.
     """
-    assert subject.task is not None
+    assert subject.task is not None and name in BY_LABELS
     if subject.task.kind != "classification":
         raise SpecError(f"view {name!r} compares answers between labels; this task is {subject.task.kind}.", "Use a view that measures the loss.")
     return subject.task
+
+
+def unlabelled(name: str, task: TaskSpec) -> str:
+    """Why view ``name`` says nothing of a task without labels; empty where it does."""
+    return f"it compares answers between labels; this task is {task.kind}." if name in BY_LABELS and task.kind != "classification" else ""
 
 
 def missing(needs: Need, vectors: Collection[str]) -> str:

@@ -49,9 +49,13 @@ class Requests(Database):
         result, error = (json.loads(row[key]) if row[key] else None for key in ("result", "error"))
         return Request(id=row["id"], kind=row["kind"], payload=json.loads(row["payload"]), state=row["state"], result=result, error=error)
 
+    def requests(self, kind: str) -> list[Request]:
+        """All kept requests of a kind, newest first: what a page that was opened again finds its work by."""
+        return [self.request(row["id"]) for row in self._rows("SELECT id FROM requests WHERE kind = ? ORDER BY created DESC", kind)]
+
     def waiting_request(self) -> Request | None:
-        """The oldest request that nobody has begun."""
-        rows = self._rows("SELECT id FROM requests WHERE state = 'waiting' ORDER BY created LIMIT 1")
+        """The oldest request that nobody has begun; views last, because a page may ask for a dozen at once while somebody waits for an answer."""
+        rows = self._rows("SELECT id FROM requests WHERE state = 'waiting' ORDER BY kind = 'inspect', created LIMIT 1")
         return self.request(rows[0]["id"]) if rows else None
 
     def update_request(self, request: str, *, state: str, result: dict[str, Any] | None = None, error: dict[str, str] | None = None) -> None:
@@ -76,6 +80,10 @@ class Requests(Database):
         """A kept inspection result."""
         rows = self._rows("SELECT result FROM views WHERE artifact = ? AND view = ?", artifact, view)
         return json.loads(rows[0]["result"]) if rows else None
+
+    def views(self, artifact: str) -> dict[str, dict[str, Any]]:
+        """All inspection results kept under one address, by view."""
+        return {row["view"]: json.loads(row["result"]) for row in self._rows("SELECT view, result FROM views WHERE artifact = ?", artifact)}
 
     def set_engine(self, **values: Any) -> None:
         """What the engine says of itself: model, device, dtype, state, beat."""

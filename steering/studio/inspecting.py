@@ -9,8 +9,9 @@ from steering.data import samples
 from steering.errors import NotFoundError, SpecError
 from steering.inspect import VIEWS, view
 from steering.inspect.contract import FORMS, address
-from steering.store import Store
+from steering.store import Request, Store
 from steering.studio.desk import DataDesk
+from steering.studio.looking import Looked, Standing, reason
 
 
 class ViewDesk:
@@ -39,9 +40,37 @@ class ViewDesk:
             raise SpecError(f"view {view_name!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
         if other:
             self._read(other)
-        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text, "again": again}
+        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text}
         data = self.stand_in(made.card) if view(view_name).rows_needed else ""
-        return self.store.add_request("inspect", {"name": name, "view": view_name, "model": made.card.model, "data": data, **extra})
+        question = {"name": name, "view": view_name, "model": made.card.model, "data": data, **extra}
+        return self.store.add_request("inspect", question | ({"again": True} if again else {}))
+
+    def look(self, name: str, *, rows: str = "", other: str = "", text: str = "") -> Looked:
+        """Where all views of a saved prompt stand, measured as :meth:`ask` is told to.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one that cannot be read.
+        """
+        made = self._read(name)
+        question = {"name": name, "rows": rows, "other": other, "text": text}
+        asked: dict[str, Request] = {}
+        for request in self.store.requests("inspect"):  # newest first
+            if all(request.payload.get(key, "") == value for key, value in question.items()) and not request.payload.get("prompts"):
+                asked.setdefault(str(request.payload["view"]), request)
+        second = self._read(other).digest if other else ""
+        kept = self.store.views(address(made.digest, rows, second, (), text))
+        found = {one: Standing(view=one, reason=reason(one, made, self.store, text), kept=kept.get(one), request=asked.get(one)) for one in VIEWS}
+        return Looked(name=name, card=made.card, views=found)
+
+    def ask_missing(self, name: str, views: Sequence[str], *, rows: str = "", other: str = "", text: str = "") -> list[str]:
+        """Enqueue those of ``views`` that apply, are not kept and not asked for yet; returns the requests' ids.
+
+        Raises:
+            As :meth:`ask`.
+        """
+        looked = self.look(name, rows=rows, other=other, text=text)
+        open_ones = [one for one in views if looked.views[one].state in ("open", "failed")]
+        return [self.ask(name, one, rows=rows, other=other, text=text) for one in open_ones]
 
     def kept(
         self, name: str, view_name: str, *, rows: str = "", other: str = "", prompts: Sequence[str] = (), text: str = ""
@@ -49,6 +78,14 @@ class ViewDesk:
         """A view's result if it has been computed; None otherwise."""
         second = self._read(other).digest if other else ""
         return self.store.view(address(self._read(name).digest, rows, second, prompts, text), view_name)
+
+    def card(self, name: str) -> artifact.Card:
+        """What a saved prompt is.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one that cannot be read.
+        """
+        return self._read(name).card
 
     def ask_prune(self, name: str, rows: str = "") -> str:
         """Enqueue "save it without the slots that hurt"; returns the request's id."""

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data, wire_train
+from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data, wire_train, wire_vectors
 from steering.ui.handlers import POLL, QUIET, go, guarded
 
 TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
@@ -26,7 +26,7 @@ def build(studio: Studio) -> Any:
         ui = _draw(studio)
         wire_data.wire(studio, ui)
         _wire_verdict(studio, ui)
-        _wire_vectors(studio, ui)
+        wire_vectors.wire(studio, ui)
         _wire_saved(studio, ui)
         draws = _wire_pulse(studio, ui)
         wire_train.wire(studio, ui, draws)
@@ -92,15 +92,6 @@ def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
     gr.on([own.ask.click, own.ask_text.submit], asks, [ui.run, own.ask_text], [ui.play, own.answers], **QUIET)
 
 
-def _wire_vectors(studio: Studio, ui: SimpleNamespace) -> None:
-    own = ui.vectors
-    shows = guarded(lambda name, view: vectors.show(studio, name, view), live.VIEW_PARTS, 1)
-    fits = guarded(lambda name: [vectors.fitting(studio, name), ""], 2, 1)
-    chosen = own.prompt.change(fits, own.prompt, [own.view, own.note], **QUIET)
-    chosen.then(shows, [own.prompt, own.view], vectors.outputs(own), **QUIET)
-    own.view.input(shows, [own.prompt, own.view], vectors.outputs(own), **QUIET)
-
-
 def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
     own, filled = ui.saved, saved.outputs(ui.saved)
 
@@ -126,7 +117,8 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any, draws: tuple[Any,
     ui.run.change(lambda run: run, ui.run, ui.kept, **POLL)
     ui.toggle.click(None, None, None, js="() => { document.body.classList.toggle('dark'); }", **QUIET)
     enters = partial(live.enter, studio)
-    ui.station.change(enters, [ui.station, ui.run], [ui.saved.cards, ui.runs.cards, ui.vectors.prompt], **POLL)
+    entered = [ui.saved.cards, ui.runs.cards, ui.vectors.prompt, ui.vectors.offered]
+    ui.station.change(enters, [ui.station, ui.run, ui.vectors.prompt, ui.vectors.offered], entered, **POLL)
 
     def open_run(event: gr.EventData) -> list[Any]:
         found = live.find(studio, str(event.id))
@@ -138,10 +130,15 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any, draws: tuple[Any,
     opened = ui.runs.cards.pick(open_run, None, [ui.run, ui.station, ui.tabs], **QUIET)
     opened.then(restore, ui.run, data.outputs(ui.data), **QUIET)
 
-    def arrive(kept: Any, request: gr.Request) -> list[Any]:
-        return live.arrive(studio, dict(request.query_params), kept)
+    looked = [ui.vectors.prompt, ui.vectors.view, ui.vectors.slot, ui.vectors.offered]
 
-    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(*draws, **POLL).then(restore, ui.run, data.outputs(ui.data), **QUIET)
+    def arrive(kept: Any, request: gr.Request) -> list[Any]:
+        params = dict(request.query_params)
+        return [*live.arrive(studio, params, kept), *wire_vectors.arrive(studio, params)]
+
+    demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs, *looked], **QUIET).then(*draws, **POLL).then(
+        restore, ui.run, data.outputs(ui.data), **QUIET
+    )
 
 
 def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], list[Any]]:
@@ -159,6 +156,6 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
     answers = [ui.play, ui.verdict.answers, ui.use, ui.saved.answers]
     ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
-    views = guarded(lambda *given: vectors.poll(studio, *given), live.VIEW_PARTS, 1)
-    ui.pulse_view.change(views, [ui.look, ui.vectors.prompt, ui.vectors.view], vectors.outputs(ui.vectors), **POLL)
+    views = guarded(lambda *given: vectors.poll(studio, *given), vectors.PARTS, 1)
+    ui.pulse_view.change(views, [ui.look, *vectors.inputs(ui.vectors)], vectors.outputs(ui.vectors), **POLL)
     return draws, [ui.run, ui.seen, ui.station], drawn

@@ -13,7 +13,7 @@ from steering.studio import Studio
 from steering.ui import runs, saved, text, train, vectors, verdict
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
-TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 8, 5, 2 + 2 * vectors.SLOTS
+TRAIN_PARTS, VERDICT_PARTS = 8, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ def pulse(studio: Studio, run_id: str, written: str, station: str) -> Any:
 
 
 def waiting(studio: Studio, play: str, use: str, look: str) -> list[Any]:
-    """Marks of the answers and the view that somebody waits for, from a quick timer that runs only meanwhile."""
-    return [_mark(studio, play, use) if play or use else gr.skip(), _mark(studio, look) if look else gr.skip()]
+    """Marks of the answers and the views that somebody waits for, from a quick timer that runs only meanwhile."""
+    return [_mark(studio, play, use) if play or use else gr.skip(), _mark(studio, *look.split()) if look else gr.skip()]
 
 
 def _mark(studio: Studio, *requests: str) -> str:
@@ -138,12 +138,14 @@ def arrive(studio: Studio, params: dict[str, str], kept: Any) -> list[Any]:
     return [run.id if run else "", station, gr.Tabs(selected=station)]
 
 
-def enter(studio: Studio, station: str, run_id: str) -> list[Any]:
-    """A station was opened: the lists that it shows, fresh. Saved cards, runs cards, saved prompts of the vectors."""
+def enter(studio: Studio, station: str, run_id: str, look: str | None, offered: str) -> list[Any]:
+    """A station was opened: the lists that it shows, fresh. Saved cards, runs cards, saved prompts of the vectors, and the run whose own was offered:
+    once, so that what a person chose there later stays."""
     run = find(studio, run_id)
-    made = studio.store.events(run.id, ("artifact",)) if run and station == "vectors" else []
+    made = studio.store.events(run.id, ("artifact",)) if run and station == "vectors" and run.id != offered else []
     return [
         saved.cards(studio) if station == "saved" else gr.skip(),
         runs.cards(studio) if station == "runs" else gr.skip(),
-        vectors.choices(studio, str(made[-1].data["name"]) if made else "") if station == "vectors" else gr.skip(),
+        vectors.choices(studio, str(made[-1].data["name"]) if made else look or "") if station == "vectors" else gr.skip(),
+        run_id if made else gr.skip(),
     ]

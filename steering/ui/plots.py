@@ -1,9 +1,11 @@
 """Numbers to Plotly JSON. Pure: no gradio, no plotly, no colours of a theme (the page's script adds those). Text is escaped for Plotly's own tags."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from steering.inspect.dossier import named_slots
 from steering.inspect.results import Bars, Heatmap, Lines, Part, Scatter
 
 LEARNED, MUTED, START, ACCENT = "#6366f1", "#94a3b8", "#7c8aa0", "#d97706"
@@ -15,6 +17,17 @@ MOST_CLASSES = 14
 def plain(text: object) -> str:
     """Text that Plotly shows literally."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def lines_of(label: str) -> list[str]:
+    """A name beside an axis: at most two lines of some twenty letters, so that a small screen has room for the picture."""
+    found = textwrap.wrap(label, 22, max_lines=2, placeholder=" …", drop_whitespace=True, break_long_words=True)
+    return found or [label]
+
+
+def wrapped(label: str) -> str:
+    """The same for Plotly, which knows ``<br>`` and shows everything else literally."""
+    return "<br>".join(map(plain, lines_of(label)))
 
 
 def figure(data: list[dict[str, Any]], *, height: int = 320, **layout: Any) -> str:
@@ -118,6 +131,7 @@ def scatter(value: Scatter) -> str:
                     "opacity": 0.35 if cloud.role == "muted" else 0.95,
                 },
                 "hovertemplate": "%{text}<extra></extra>",
+                "meta": {"slots": named_slots(cloud.labels)},
             }
         )
     arrows = [
@@ -157,6 +171,7 @@ def heatmap(value: Heatmap) -> str:
         "y": [plain(r) for r in value.rows],
         "colorscale": scale,
         "colorbar": {"title": {"text": plain(value.unit)}, "thickness": 12},
+        "meta": {"rows": named_slots(value.rows), "columns": named_slots(value.columns)},
     } | ({"zmid": value.centre} if value.centre is not None else {})
     xaxis = {"title": {"text": plain(value.column_title)}, "type": "category", "automargin": True}
     yaxis = {"title": {"text": plain(value.row_title)}, "type": "category", "automargin": True, "autorange": "reversed"}
@@ -174,14 +189,16 @@ def bars(value: Bars) -> str:
         "type": "bar",
         "orientation": "h",
         "x": [b.value for b in value.bars],
-        "y": [f"{i + 1}. {plain(b.label)}" for i, b in enumerate(value.bars)],
+        "y": [f"{i + 1}. {wrapped(b.label)}" for i, b in enumerate(value.bars)],
         "marker": {"color": [ROLES[b.role] for b in value.bars]},
-        "hovertext": [plain(b.detail) for b in value.bars],
+        "hovertext": [plain(f"{b.label}: {b.detail}" if b.detail else b.label) for b in value.bars],
+        "hovertemplate": "%{x:.4g}<br>%{hovertext}<extra></extra>",
+        "meta": {"slots": named_slots([b.label for b in value.bars])},
     } | error
     shapes = [_mark(mark.value, "x") for mark in value.marks]
     notes = [_mark_label(mark.label, mark.value, "x") for mark in value.marks]
     yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
-    height = 110 + 24 * len(value.bars)
+    height = 110 + sum(10 + 15 * len(lines_of(b.label)) for b in value.bars)
     return figure([data], height=height, xaxis={"title": {"text": plain(value.unit)}}, yaxis=yaxis, shapes=shapes, annotations=notes)
 
 

@@ -37,3 +37,8 @@ def theme() -> Any:
 def css() -> str:
     """The stylesheet."""
     return (ASSETS / "studio.css").read_text(encoding="utf-8")
+
+
+def script(name: str) -> str:
+    """A component's script."""
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -1,135 +1,238 @@
-"""Station 4, Vectors: inspection results of a saved prompt, drawn from their type alone."""
+"""Station 4, Vectors: three sentences, the strip of slots, every view of a saved prompt, alone or beside another. A function of the store."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
-from steering import artifact
-from steering.errors import NotFoundError, SteeringError
-from steering.inspect import VIEWS, result_from_json
-from steering.inspect.results import Part, Stack, Table, Text
+from steering.errors import NotFoundError, SpecError, SteeringError
+from steering.inspect import VIEWS
 from steering.studio import Studio
-from steering.ui import plots, text, widgets
+from steering.studio.looking import Looked
+from steering.ui import text, vectors_make, vectors_panel, vectors_slots, vectors_summary, widgets
 
-SLOTS = 8
-BADGES = {
-    "MEASURED": "Measured on held-out rows: says what the vectors do.",
-    "GEOMETRIC": "Geometric: true of the vectors, says nothing of what they do.",
-    "SELF-REPORT": "Self-report: what the model says of itself, often wrong.",
-}
+PARTS = 12
+"""What :func:`show` fills."""
+NOTHING, TEXT, SAVED = "", "text", "saved:"
+OWN_ROWS = ""
+COMPARING = ("strength",)
+"""Views that look at a second saved prompt themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the browser says is chosen: client input. ``beside``: nothing, ``text`` (a manual prompt, in ``typed``) or ``saved:NAME``."""
+
+    name: str = ""
+    view: str = ""
+    slot: str = ""
+    beside: str = NOTHING
+    typed: str = ""
+    rows: str = OWN_ROWS
+
+    @classmethod
+    def of(cls, *given: Any) -> "Chosen":
+        """From the controls' values; whatever is empty is an empty text."""
+        return cls(*("" if value is None else str(value) for value in given))
+
+    def at(self, slots: int) -> int:
+        """The chosen slot; 0: none, or one that is not there."""
+        return int(self.slot) if self.slot.isdecimal() and len(self.slot) < 6 and 1 <= int(self.slot) <= slots else 0
 
 
 def draw() -> SimpleNamespace:
     """The station's controls."""
-    ui = SimpleNamespace(slots=[])
+    ui = SimpleNamespace()
     gr.HTML(text.heading("Vectors", "What the learned vectors lie near to and what they do, and how far each reading can be trusted."))
     with gr.Row():
         ui.prompt = gr.Dropdown([], label="Saved prompt", elem_id="vectors-prompt")
-        ui.view = gr.Radio([], label="View", elem_id="vectors-view")
+        ui.beside = gr.Dropdown([("Nothing", NOTHING)], value=NOTHING, label="Beside it", elem_id="vectors-beside")
+        ui.rows = gr.Dropdown([("Held-out rows of its own dataset", OWN_ROWS)], value=OWN_ROWS, label="Rows", elem_id="vectors-rows")
+    ui.typed = gr.Textbox(label="Manual prompt beside it", lines=2, visible=False, elem_id="vectors-typed")
     ui.note = gr.HTML(text.empty("Choose a saved prompt; every finished run leaves one."), elem_id="vectors-note")
-    for at in range(SLOTS):
-        ui.slots.append(gr.HTML("", elem_id=f"vectors-part-{at}"))
-        ui.slots.append(widgets.chart(f"vectors-chart-{at}", "Picture of the vectors; how to read it is said above it"))
+    ui.summary = widgets.listing("vectors-summary")
+    ui.strip = vectors_panel.strip_component("vectors-strip")
+    ui.card = gr.HTML("", elem_id="vectors-card")
+    ui.views = widgets.listing("vectors-views")
+    ui.panel = vectors_panel.component("vectors-panel")
+    vectors_make.draw(ui)
+    ui.view, ui.slot, ui.offered = (widgets.hidden(f"value-{name}") for name in ("view", "slot", "offered"))
     return ui
+
+
+def inputs(ui: SimpleNamespace) -> list[Any]:
+    """What :class:`Chosen` is made of."""
+    return [ui.prompt, ui.view, ui.slot, ui.beside, ui.typed, ui.rows]
 
 
 def outputs(ui: SimpleNamespace) -> list[Any]:
     """What :func:`show` fills, in its order."""
-    return [ui.request, ui.note, *ui.slots]
+    return [ui.request, ui.note, ui.view, ui.slot, ui.summary, ui.strip, ui.card, ui.views, ui.panel, *vectors_make.outputs(ui)]
 
 
 def choices(studio: Studio, wanted: str = "") -> Any:
     """The saved prompts that can be read; ``wanted`` first if it is there."""
-    names = [(f"{item.card.title or item.name} ({item.name})", item.name) for item in studio.saved() if item.card is not None]
+    names = _names(studio)
     known = [name for _, name in names]
     return gr.Dropdown(choices=names, value=wanted if wanted in known else (known[0] if known else None))
 
 
-def fitting(studio: Studio, name: str | None) -> Any:
-    """The views that apply to a saved prompt."""
-    if not name:
-        return gr.Radio(choices=[], value=None)
-    tensors = artifact.read(artifact.find(studio.folders, name)).tensors
-    views = [(view.title, key) for key, view in VIEWS.items() if not view.applies(tensors)]
-    return gr.Radio(choices=views, value=views[0][1] if views else None)
+def _names(studio: Studio) -> list[tuple[str, str]]:
+    return [(f"{item.card.title or item.name} ({item.name})", item.name) for item in studio.saved() if item.card is not None]
 
 
-def show(studio: Studio, name: str | None, view: str | None) -> list[Any]:
-    """A kept view, or the request that makes it: request id, note, then text and picture of every slot."""
-    if not name or not view:
-        return ["", text.empty("Choose a saved prompt and a view."), *[""] * (2 * SLOTS)]
-    kept = studio.kept_view(name, view)
-    if kept is None:
-        return [studio.ask_view(name, view), text.empty("Reading the vectors: " + VIEWS[view].cost), *[""] * (2 * SLOTS)]
-    return ["", badge(view), *drawn(kept)]
+def arrange(studio: Studio, name: str | None, typed: str) -> list[Any]:
+    """What can stand beside a saved prompt, the manual prompt that does, and the rows it can be measured on."""
+    others = [(label, f"{SAVED}{other}") for label, other in _names(studio) if other != name]
+    beside = [("Nothing", NOTHING), ("A manual prompt, as the control", TEXT), *others]
+    own = ("Held-out rows of its own dataset", OWN_ROWS)
+    rows = [own, *((f"All of {one.name}, less what training saw", one.digest) for one in studio.store.datasets())]
+    prompt = studio.views.card(name).task.prompt if name else ""
+    return [gr.Dropdown(choices=beside, value=NOTHING), prompt, gr.Dropdown(choices=rows, value=OWN_ROWS)]
 
 
-def poll(studio: Studio, request: str, name: str | None, view: str | None) -> list[Any]:
-    """The view once its request is over; skipped while it is not."""
+def show(studio: Studio, *given: Any) -> list[Any]:
+    """The station from the store; a first look that costs about a second and was never asked for is asked for here."""
+    chosen = Chosen.of(*given)
+    if not chosen.name:
+        return ["", text.empty("Choose a saved prompt; every finished run leaves one."), "", "", *[""] * 5, "", "", gr.Button(visible=False)]
+    columns = look(studio, chosen)
+    if _first_looks(studio, columns, chosen.rows):
+        columns = look(studio, chosen)
+    own = columns[0][1]
+    view = chosen.view if chosen.view in VIEWS else first_look(own)
+    results = own.results()
+    slots = own.slots(results)
+    at = chosen.at(len(slots))
+    beside = {name: other.slots() for name, other in columns[1:]}
+    cards = {name: found[at - 1] for name, found in beside.items() if 0 < at <= len(found)}
+    card = vectors_slots.card(slots[at - 1] if at else None, cards) if slots else ""
+    panel = vectors_panel.value(
+        view, [(name, one.views[view]) for name, one in _paired(studio, chosen, columns, view)], rows_of(studio, own, chosen), at
+    )
+    made = vectors_make.newest(studio, own.name)
+    waiting = [one.request.id for _, looked in columns for one in looked.at_work() if one.request is not None]
+    waiting += [made.id] if made is not None and made.state in ("waiting", "running") else []
+    return [
+        " ".join(waiting),
+        "",
+        view,
+        str(at or ""),
+        vectors_summary.summary(own),
+        vectors_slots.strip(slots, at),
+        card,
+        vectors_summary.listing(own, view),
+        panel,
+        *vectors_make.show(studio, own),
+    ]
+
+
+def look(studio: Studio, chosen: Chosen) -> list[tuple[str, Looked]]:
+    """The prompt, and what stands beside it: names and where their views stand."""
+    found = [(chosen.name, studio.views.look(chosen.name, rows=chosen.rows))]
+    if chosen.beside == TEXT and chosen.typed.strip():
+        found.append(("a manual prompt", studio.views.look(chosen.name, rows=chosen.rows, text=chosen.typed.strip())))
+    if chosen.beside.startswith(SAVED):
+        other = chosen.beside.removeprefix(SAVED)
+        found.append((other, studio.views.look(other, rows=chosen.rows)))
+    return found
+
+
+def _paired(studio: Studio, chosen: Chosen, columns: list[tuple[str, Looked]], view: str) -> list[tuple[str, Looked]]:
+    """For a view that looks at two prompts itself: the first with the way to the second in it."""
+    if view not in COMPARING or not chosen.beside.startswith(SAVED):
+        return columns
+    other = chosen.beside.removeprefix(SAVED)
+    return [(f"{chosen.name}, and on the way to {other}", studio.views.look(chosen.name, rows=chosen.rows, other=other)), *columns[1:]]
+
+
+def first_look(looked: Looked) -> str:
+    """The view to begin with: true of the vectors alone, in about a second."""
+    fits = [name for name, one in looked.views.items() if one.state != "unfit"]
+    return next((name for name in fits if VIEWS[name].badge == "GEOMETRIC" and not VIEWS[name].rows_needed), fits[0] if fits else next(iter(VIEWS)))
+
+
+def _first_looks(studio: Studio, columns: list[tuple[str, Looked]], rows: str) -> bool:
+    """Ask for first looks that nobody asked for yet; one that failed is left alone."""
+    asked = False
+    for _, looked in columns[:1]:
+        view = first_look(looked)
+        if looked.views[view].state == "open":
+            studio.views.ask(looked.name, view, rows=rows)
+            asked = True
+    return asked
+
+
+def rows_of(studio: Studio, looked: Looked, chosen: Chosen) -> str:
+    """Which rows a view is measured on, in words."""
+    names = {one.digest: one.name for one in studio.store.datasets()}
+    if chosen.rows:
+        return f"all of {names.get(chosen.rows, 'another dataset')}, less what training saw"
+    own = names.get(looked.card.dataset)
+    return f"held-out rows of {own}" if own else "held-out rows of the shipped sample with the same task"
+
+
+def pick(studio: Studio, pressed: str, *given: Any) -> list[Any]:
+    """A button of the station was pressed: a slot, a view, measuring, or opening what was made. Prompt, then what :func:`show` fills."""
+    chosen = Chosen.of(*given)
+    kind, _, what = pressed.partition(":")
+    acts = {"slot": _pick_slot, "view": _pick_view, "run": _pick_run, "measure": _pick_measure, "look": _pick_look}
+    if kind not in acts:
+        raise SpecError("this button is not known.", "Reload the page.")
+    return acts[kind](studio, chosen, what)
+
+
+def _with(chosen: Chosen, **changes: str) -> list[str]:
+    values = {name: getattr(chosen, name) for name in Chosen.__slots__} | changes
+    return [values[name] for name in Chosen.__slots__]
+
+
+def _pick_slot(studio: Studio, chosen: Chosen, slot: str) -> list[Any]:
+    """Only its card: views mark it in the browser already."""
+    columns = look(studio, chosen)
+    slots = columns[0][1].slots()
+    at = Chosen(slot=slot).at(len(slots))
+    beside = {name: found[at - 1] for name, other in columns[1:] if 0 < at <= len(found := other.slots())}
+    drawn: list[Any] = [gr.skip()] * (1 + PARTS)
+    drawn[4], drawn[7] = str(at or ""), vectors_slots.card(slots[at - 1] if at else None, beside)
+    return drawn
+
+
+def _pick_view(studio: Studio, chosen: Chosen, view: str) -> list[Any]:
+    return [gr.skip(), *show(studio, *_with(chosen, view=view))]
+
+
+def _pick_run(studio: Studio, chosen: Chosen, what: str) -> list[Any]:
+    """Measure one view of one of the columns, again where it failed."""
+    at, _, view = what.partition(":")
+    if view not in VIEWS or at not in ("0", "1"):
+        raise SpecError(f"view {view!r} is not known.", "Reload the page.")
+    columns = _paired(studio, chosen, look(studio, chosen), view)
+    if int(at) >= len(columns):
+        raise NotFoundError("nothing stands beside this prompt any more.", "Choose what should.")
+    text_beside = chosen.typed.strip() if at == "1" and chosen.beside == TEXT else ""
+    other = chosen.beside.removeprefix(SAVED) if at == "0" and view in COMPARING and chosen.beside.startswith(SAVED) else ""
+    studio.views.ask_missing(columns[int(at)][1].name, [view], rows=chosen.rows, other=other, text=text_beside)
+    return _pick_view(studio, chosen, view)
+
+
+def _pick_measure(studio: Studio, chosen: Chosen, which: str) -> list[Any]:
+    looked = studio.views.look(chosen.name, rows=chosen.rows)
+    studio.views.ask_missing(chosen.name, vectors_summary.wanted(looked, which), rows=chosen.rows)
+    return [gr.skip(), *show(studio, *_with(chosen))]
+
+
+def _pick_look(studio: Studio, chosen: Chosen, name: str) -> list[Any]:
+    """Open what was made; the change of the prompt draws it."""
+    return [choices(studio, name), *[gr.skip()] * PARTS]
+
+
+def poll(studio: Studio, request: str, *given: Any) -> list[Any]:
+    """The station again while something of it is measured; skipped while nothing is."""
     if not request:
-        return [gr.skip()] * (2 + 2 * SLOTS)
+        return [gr.skip()] * PARTS
     try:
-        found = studio.store.request(request)
-    except NotFoundError as error:
-        return ["", text.problem(error), *[""] * (2 * SLOTS)]
-    if found.state == "failed":
-        why = found.error or {}
-        return ["", text.notice(why.get("message", ""), why.get("hint", "")), *[""] * (2 * SLOTS)]
-    return show(studio, name, view) if found.state == "done" else [gr.skip()] * (2 + 2 * SLOTS)
-
-
-def badge(view: str) -> str:
-    """What a view may be trusted for."""
-    found = VIEWS[view]
-    words = BADGES.get(found.badge, "")
-    return f'<p><span class="badge">{text.safe(found.badge.lower())}</span> {text.safe(words)} {text.safe(found.summary)}</p>'
-
-
-def drawn(kept: dict[str, Any]) -> list[str]:
-    """Text and picture for every slot, empty where a result has fewer parts."""
-    try:
-        result = result_from_json(kept)
+        return show(studio, *given)
     except SteeringError as error:
-        return [text.problem(error), "", *[""] * (2 * SLOTS - 2)]
-    parts = list(result.parts) if isinstance(result, Stack) else [result]
-    filled: list[str] = []
-    for part in parts[:SLOTS]:
-        filled += [words(part), plots.part(part) or ""]
-    if isinstance(result, Stack) and filled:
-        filled[0] = around(result.title, result.caption, result.note) + filled[0]
-    return filled + [""] * (2 * SLOTS - len(filled))
-
-
-def words(part: Part) -> str:
-    """Title, how to read it, what may be concluded; the content too where it is no picture."""
-    body = ""
-    if isinstance(part, Table):
-        body = table(part)
-    if isinstance(part, Text):
-        body = "".join(f'<p class="prose">{text.safe(paragraph)}</p>' for paragraph in part.paragraphs)
-    return around(part.title, part.caption, part.note) + body
-
-
-def around(title: str, caption: str, note: str) -> str:
-    """The lines above a picture."""
-    lines = [f"<h3>{text.safe(title)}</h3>"]
-    lines += [f"<p>{text.safe(note)}</p>"] if note else []
-    lines += [f'<p class="quiet">{text.safe(caption)}</p>'] if caption else []
-    return "".join(lines)
-
-
-def table(part: Table) -> str:
-    """A table of a view; tokens are literal text."""
-    right = [i for i, c in enumerate(part.columns) if c.kind in ("number", "percent")]
-    rows = [[cell(row.get(c.name), c.kind) for c in part.columns] for row in part.rows]
-    helps = "".join(f"<li><b>{text.safe(c.title)}</b>: {text.safe(c.help)}</li>" for c in part.columns if c.help)
-    more = f"<details><summary>What the columns mean</summary><ul>{helps}</ul></details>" if helps else ""
-    return text.table([c.title for c in part.columns], rows, numeric=right, caption=part.title) + more
-
-
-def cell(value: Any, kind: str) -> str:
-    """One value of a table as plain text."""
-    if kind == "tokens":
-        return "   ".join(f"{one['token']} {one['cosine']:.2f}" if "cosine" in one else str(one["token"]) for one in (value or [])[:5])
-    return text.percent(value, 1) if kind == "percent" else text.number(value)
+        return ["", text.problem(error), *[gr.skip()] * (PARTS - 2)]

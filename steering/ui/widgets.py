@@ -7,24 +7,31 @@ from typing import Any
 
 import gradio as gr
 
-DRAW = r"""
-const box = element.querySelector('.pl'); let waiting = true;
-function draw() {
-  if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
-  waiting = !element.offsetParent; if (waiting) return;  // drawn on a hidden station it would have no size, and stay empty
-  box.style.display = 'block';
+PAINT = r"""
+function paint(box, f, buttons) {
   const dark = document.body.classList.contains('dark'), grid = dark ? '#3f3f5a' : '#e2e8f0';
-  const f = JSON.parse(props.value), ax = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
+  const ax = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
   box.style.height = f.layout.height + 'px';
   Object.assign(f.layout, {paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true, uirevision: 'keep',
     font: {color: dark ? '#e2e8f0' : '#1e293b', family: getComputedStyle(element).fontFamily, size: 13}});
   for (const k of ['xaxis', 'yaxis', 'yaxis2']) if (f.layout[k] || k !== 'yaxis2') f.layout[k] = Object.assign({}, ax, f.layout[k]);
-  Plotly.react(box, f.data, f.layout, {responsive: true, displaylogo: false, modeBarButtons: [['toImage', 'zoom2d', 'pan2d', 'resetScale2d']]});
+  return Plotly.react(box, f.data, f.layout, {responsive: true, displaylogo: false, modeBarButtons: [buttons]});
+}
+"""
+DRAW = (
+    PAINT
+    + r"""
+const box = element.querySelector('.pl'); let waiting = true;
+function draw() {
+  if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
+  waiting = !element.offsetParent; if (waiting) return;  // drawn on a hidden station it would have no size, and stay empty
+  box.style.display = 'block'; paint(box, JSON.parse(props.value), ['toImage', 'zoom2d', 'pan2d', 'resetScale2d']);
 }
 draw(); watch('value', draw);
 new IntersectionObserver(seen => { if (waiting && seen.some(one => one.isIntersecting)) draw(); }).observe(element);
 new MutationObserver(draw).observe(document.body, {attributes: true, attributeFilter: ['class']});
 """
+)
 PICK = """
 element.addEventListener('click', e => { const b = e.target.closest('[data-pick]'); if (b) trigger('pick', {id: b.dataset.pick}); });
 """
@@ -54,12 +61,17 @@ def plotly_script() -> Path:
     return path
 
 
+def plotly_tag() -> str:
+    """What a component's ``head`` says to have Plotly before it begins."""
+    return f'<script src="gradio_api/file={plotly_script()}"></script>'
+
+
 def chart(elem_id: str, alt: str) -> Any:
     """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text."""
     return gr.HTML(
         None,
         js_on_load=DRAW,
-        head=f'<script src="gradio_api/file={plotly_script()}"></script>',
+        head=plotly_tag(),
         html_template=f'<div class="pl" role="img" aria-label="{alt}" style="display:none"></div>',
         elem_id=elem_id,
     )

@@ -53,12 +53,12 @@ class Written:
         store.update_run(run, state=state, started=time.time())
         return run
 
-    def save(self, name: str = "mine", fingerprint: str = "f") -> Path:
+    def save(self, name: str = "mine", fingerprint: str = "f", method: str = "prompt_tuning") -> Path:
         task = self.upload().task
         card = artifact.Card(
             name=name,
             title=f"title {EVIL}",
-            method="prompt_tuning",
+            method=method,
             model="m",
             revision="",
             fingerprint=fingerprint,

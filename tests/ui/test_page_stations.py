@@ -1,14 +1,11 @@
 """The handlers of every station, as plain functions over a store that was written by hand."""
 
 import json
-import re
 
 import pytest
 
-from steering import artifact
 from steering.errors import SteeringError
-from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
-from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, vectors, verdict
+from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 DRAWN = 4 + 1 + live.TRAIN_PARTS + 1 + 2
@@ -215,56 +212,6 @@ def test_a_failed_answer_is_a_notice(written) -> None:
 def test_asking_nobody_is_a_sentence(written, run, typed) -> None:
     with pytest.raises(SteeringError):
         verdict.ask(written.studio, run, typed)
-
-
-# Vectors.
-
-PARTS = [
-    Table(
-        title=EVIL,
-        columns=(Column(name="t", title=EVIL, kind="tokens"), Column(name="n", title="n", kind="number")),
-        rows=({"t": [{"token": EVIL}], "n": 1.5},),
-    ),
-    Scatter(title="s", clouds=(Cloud(name=EVIL, role="learned", x=(0.0,), y=(1.0,), size=(1.0,), labels=(EVIL,)),), arrows=((0.0, 0.0, 1.0, 1.0),)),
-    Lines(title="l", lines=(Line(name=EVIL, x=(0.0, 1.0), y=(0.1, None), low=(0.0, None), high=(0.2, None)),), marks=(Mark(label=EVIL, value=0.5),)),
-    Heatmap(title="h", rows=(EVIL,), columns=("a",), values=((None,),), centre=0.0),
-    Bars(title="b", bars=(Bar(label=EVIL, value=1.0, low=0.5, high=1.5, detail=EVIL),), marks=(Mark(label="m", value=0.2),)),
-    Text(title="t", paragraphs=(EVIL,), caption=EVIL, note=EVIL),
-]
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: type(part).__name__)
-def test_every_type_of_result_is_drawn(part) -> None:
-    drawn = vectors.drawn(result_to_json(part))
-    assert len(drawn) == 2 * vectors.SLOTS
-    clean(drawn[0])
-    if drawn[1]:
-        json.loads(drawn[1])
-        assert not re.search(r"<(?!extra>|/extra>)", drawn[1]), "Plotly reads tags in its texts"
-
-
-def test_a_stack_fills_one_slot_a_part() -> None:
-    drawn = vectors.drawn(result_to_json(Stack(title="all", parts=tuple(PARTS), caption=EVIL, note=EVIL)))
-    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[::2])
-    clean(drawn[0])
-
-
-def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
-    written.save()
-    request, note, *_ = vectors.show(written.studio, "mine", "neighbours")
-    assert written.studio.store.request(request).kind == "inspect" and "Reading" in note
-    assert all(map(skipped, vectors.poll(written.studio, request, "mine", "neighbours")))
-    digest = artifact.read(written.studio.folders[0] / "mine.safetensors").digest
-    written.studio.store.put_view(digest, "neighbours", result_to_json(PARTS[0]))
-    written.studio.store.update_request(request, state="done", result={})
-    polled = vectors.poll(written.studio, request, "mine", "neighbours")
-    assert polled is not None and polled[0] == "" and "geometric" in polled[1]
-
-
-def test_only_views_that_apply_are_offered(written) -> None:
-    written.save()
-    names = [name for _, name in vectors.fitting(written.studio, "mine").choices]
-    assert "neighbours" in names and "prefix" not in names
 
 
 # Saved and runs.
