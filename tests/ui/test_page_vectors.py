@@ -327,7 +327,8 @@ def test_a_strength_is_a_number_in_range(written) -> None:
 def test_a_text_that_was_found_is_offered_as_a_contestant(written) -> None:
     written.save()
     assert shown(written)["use_text"].visible is False
-    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=({"name": "the text found", "prompt": EVIL, "share": 0.5},))
+    row = {"name": "the text found", "prompt": EVIL, "share": 0.5}
+    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=(row,))
     keep(written, "distil", result_to_json(Stack(title="As text", parts=(table,))))
     found = shown(written)
     clean(found["distilled"])
