@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import compare, exchange, report, training, verbs
+from steering.cli import compare, exchange, looking, report, training, verbs
 from steering.cli.columns import columns as _columns
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
@@ -103,9 +103,9 @@ def parser() -> argparse.ArgumentParser:
     _train_arguments(verb("train", training.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
     compare.add_verbs(verb)
     report.add_verbs(verb)
-    inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
+    inspect = verb("inspect", looking.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
-    inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge, 'summary' says it in three sentences")
     inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
     inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
     inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")

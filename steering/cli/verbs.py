@@ -5,11 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steering.cli.foreground import Foreground
 from steering.cli.settings import label_words
 from steering.data import ReadOptions, limits_of, prepare, read, unmapped
-from steering.errors import DataError, NotFoundError, SpecError
-from steering.inspect import VIEWS
+from steering.errors import DataError, NotFoundError
 from steering.spec import EMBEDDED_MODEL, TaskSpec
 from steering.studio import Studio, Upload
 
@@ -59,21 +57,6 @@ def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> Ta
     if words:
         changes["label_words"] = {**task.label_words, **label_words(words)}
     return replace(task, **changes)
-
-
-def inspect(args: argparse.Namespace) -> dict[str, Any]:
-    """``inspect``."""
-    if args.view == "list":
-        return {"views": [{"view": v.name, "title": v.title, "badge": v.badge, "needs": v.needs, "summary": v.summary} for v in VIEWS.values()]}
-    if not args.name:
-        raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
-    studio = Studio.open(args.home)
-    rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
-    given = {"other": args.against, "prompts": args.prompt, "rows": rows, "text": args.text}
-    request = studio.views.ask(args.name, args.view, **given, again=args.again)
-    with Foreground(studio) as engine:
-        engine.wait(request)
-    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.views.kept(args.name, args.view, **given)}
 
 
 def runs(args: argparse.Namespace) -> dict[str, Any]:

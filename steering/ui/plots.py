@@ -113,6 +113,7 @@ def scatter(value: Scatter) -> str:
     data = []
     for cloud in value.clouds:
         few = len(cloud.x) <= 40 and cloud.role != "muted"
+        slots = named_slots(cloud.labels)
         top = max(cloud.size, default=0) or 1
         sizes = [7 + 12 * s / top for s in cloud.size] if cloud.size else 8
         data.append(
@@ -122,7 +123,8 @@ def scatter(value: Scatter) -> str:
                 "name": plain(cloud.name),
                 "x": list(cloud.x),
                 "y": list(cloud.y),
-                "text": [plain(label) for label in cloud.labels],
+                "text": [f"v{slot}" for slot in slots] or [plain(label) for label in cloud.labels],
+                "hovertext": [plain(label) for label in cloud.labels],
                 "textposition": "top center",
                 "marker": {
                     "size": sizes,
@@ -130,8 +132,8 @@ def scatter(value: Scatter) -> str:
                     "symbol": SYMBOLS[cloud.role],
                     "opacity": 0.35 if cloud.role == "muted" else 0.95,
                 },
-                "hovertemplate": "%{text}<extra></extra>",
-                "meta": {"slots": named_slots(cloud.labels)},
+                "hovertemplate": "%{hovertext}<extra></extra>",
+                "meta": {"slots": slots},
             }
         )
     arrows = [

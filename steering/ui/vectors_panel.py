@@ -40,7 +40,8 @@ def value(view: str, columns: list[tuple[str, Standing]], rows: str, slot: int) 
     """A view of one prompt or of several side by side, as JSON. ``columns``: name and standing of each; ``rows``: which rows it is measured on."""
     many = len(columns) > 1
     drawn = [_column(view, name if many else "", one, rows, at) for at, (name, one) in enumerate(columns)]
-    return json.dumps({"key": f"{view} {[name for name, _ in columns]}", "slot": slot or "", "columns": drawn}, ensure_ascii=False)
+    found = {"key": f"{view} {[name for name, _ in columns]}", "slot": slot or "", "columns": drawn}
+    return json.dumps(found, ensure_ascii=False).replace("<", "\\u003c")  # the value itself holds no markup, whatever a token spells
 
 
 def _column(view: str, name: str, one: Standing, rows: str, at: int) -> dict[str, Any]:

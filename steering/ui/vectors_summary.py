@@ -11,11 +11,11 @@ SEARCHES = ("distil", "ask")
 """Views that search or ask instead of reading: measured only when they are asked for themselves."""
 
 STATES = {
-    "kept": "measured",
+    "kept": "ready",
     "waiting": "waiting",
-    "running": "being measured",
-    "failed": "did not work",
-    "open": "not measured",
+    "running": "running",
+    "failed": "failed",
+    "open": "not run yet",
     "unfit": "not for this prompt",
 }
 
@@ -35,7 +35,7 @@ def summary(looked: Looked) -> str:
 
 
 def _rests(badge: str, views: Sequence[str], known: bool) -> str:
-    links = " ".join(text.pick(VIEWS[view].title, f"view:{view}", "", "") for view in views if view in VIEWS)
+    links = " ".join(text.pick(VIEWS[view].title, f"view:{view}", "") for view in views if view in VIEWS)
     return f'<span class="badge">{text.safe(badge.lower() if known else "not measured")}</span> {links}'
 
 

@@ -13,6 +13,8 @@ from steering.ui import text
 SHOWN = 200
 """Rows on the page, at most; the CSV holds all of them."""
 TOKENS = 10
+LONG = 40
+"""Letters from which a cell is given room to break its lines in."""
 NUMERIC = ("number", "percent")
 ASIDE = ("kept", "gained", "lost")
 """Columns that the slot's card shows better: they are in the CSV, not in the page's table."""
@@ -63,7 +65,8 @@ def _cell(value: Any, column: Column, selects: bool, moments: Any) -> str:
         return f'<td class="tokens-cell">{listed(value)}</td>'
     if column.kind == "token":
         return f'<td class="wide">{token(value) if value is not None else ""}</td>'
-    return f'<td class="wide">{text.safe("" if value is None else value)}</td>'
+    said = "" if value is None else str(value)
+    return f'<td class="wide{" long" if len(said) > LONG else ""}">{text.safe(said)}</td>'
 
 
 def _helps(columns: list[Column]) -> str:
