@@ -74,7 +74,8 @@ def gap(test_rows: int, points: float | None) -> str:
     """What the test rows can show."""
     if not points:
         return '<p class="quiet">There are no test rows, so nothing can be confirmed.</p>'
-    return f'<p class="quiet">With {test_rows:,} test rows only differences of about {points:.0f} {"point" if round(points) == 1 else "points"} can be confirmed.</p>'
+    size = f"about {points:.0f} {'point' if round(points) == 1 else 'points'}"
+    return f'<p class="quiet">With {test_rows:,} test rows only differences of {size} can be confirmed.</p>'
 
 
 def _problem(at: int, item: dict[str, Any]) -> str:
