@@ -111,9 +111,10 @@ class View(Protocol):
         ...
 
 
-def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[str] = ()) -> str:
+def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[str] = (), text: str = "") -> str:
     """What a view's result is kept under: an artifact's digest, and whatever it was measured with beside its own dataset's rows."""
-    parts = {"rows": rows, "other": other, "prompts": digest(sorted(prompts)) if prompts else ""}
+    given = {"prompts": digest(sorted(prompts)) if prompts else "", "text": digest(text) if text else ""}
+    parts = {"rows": rows, "other": other, **given}
     return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
 
 
