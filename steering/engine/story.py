@@ -32,8 +32,8 @@ from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
-VIEWS_AFTER = ("neighbours", "map", "prefix")
-"""Views that every finished run carries, where they apply."""
+VIEWS_AFTER = ("neighbours", "trajectory", "map")
+"""Views that every finished run carries, where they apply: those that take a second or two. Others are made when they are asked for."""
 
 
 def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator[None]:
