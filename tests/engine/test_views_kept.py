@@ -74,6 +74,10 @@ def test_rows_that_are_not_there(studio, lm):
 @pytest.mark.parametrize("name", sorted(VIEWS))
 def test_every_view_that_applies_is_kept_once(studio, lm, name):
     made = saved(studio, lm)
+    if name == "seeds":
+        with pytest.raises(SpecError, match="was trained with one seed"):
+            list(look_and_keep(lm, studio.store, made, name))
+        return
     said = list(look_and_keep(lm, studio.store, made, name))
     kept = studio.store.view(made.digest, name)
     if VIEWS[name].applies(made.tensors):
