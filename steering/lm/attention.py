@@ -62,6 +62,9 @@ class Layout:
         ]
         outputs, seen = [], []
         for number, block in enumerate(packed.blocks):
+            if block.lonely and how.sinks is None and self.watch is None:  # one key has all the weight
+                outputs.append(rows_v[block.start : block.start + block.size].repeat_interleave(heads // kv_heads, 1))
+                continue
             keys, values = self._seen(module.layer_idx, number, own)
             mask = self._mask(module.layer_idx, number, how.window, heads // kv_heads, keys)
             outputs.append(_attend(q_of[number], keys, values, mask, block, heads // kv_heads, how))
@@ -144,11 +147,21 @@ def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, block: Bl
     """One block: query [count*width, heads, D], keys and values [count, K, S, D] -> [count*width, heads, D]."""
     count, width, kv_heads, size = block.count, block.width, keys.shape[1], query.shape[-1]
     q, sinks = grouped(query, count, width, kv_heads, how)
-    if how.softcap is None and how.sinks is None:
+    if how.softcap is None and how.sinks is None and not _slow_fused(q, keys):
         out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=how.scale)
     else:
         out = written_out(q, keys, values, mask, how, sinks)
     return out.view(count, kv_heads, groups, width, size).permute(0, 3, 1, 2, 4).reshape(count * width, kv_heads * groups, size)
+
+
+WRITTEN_OUT = 2**21
+"""Scores up to which attention of one block is written out where the fused kernel is slow: a few MB a layer."""
+
+
+def _slow_fused(q: Tensor, keys: Tensor) -> bool:
+    """Whether the fused kernel loses to plain products: in bf16 on CPUs, for short rows (backward 17 ms against 4 for 16 rows of 32 tokens). For
+    long rows it wins again, and keeps memory linear."""
+    return q.device.type == "cpu" and q.dtype != torch.float32 and q.shape[0] * q.shape[1] * q.shape[2] * keys.shape[2] <= WRITTEN_OUT
 
 
 def _padded(heads_first: Tensor, packed: Packed) -> Tensor:

@@ -23,6 +23,9 @@ from steering.lm.recompute import Recompute
 from steering.lm.root import Adapter, Root
 from steering.lm.weights import Watch
 
+SLICE_PARAMETERS = 106_000_000
+"""Body parameters of the embedded model, by whose speed slices are cut."""
+
 
 class FrozenLM:
     """A causal language model whose weights never change.
@@ -46,7 +49,7 @@ class FrozenLM:
         self.fingerprint = fingerprint(table)
         # oneDNN makes a new low-precision kernel for every new row length, so rows are rounded up there (DESIGN notes, idea 2).
         self.row_multiple = 64 if self.dtype in (torch.bfloat16, torch.float16) else 1
-        self.tokens_per_slice = 384 if self.device.type == "cpu" else 8192
+        self.tokens_per_slice = self._tokens_per_slice()
 
     @property
     def device(self) -> torch.device:
@@ -63,6 +66,14 @@ class FrozenLM:
         with torch.no_grad():
             ids = torch.arange(self.shape.V, device=self.device)
             return self._embedding(ids)  # type: ignore[no-any-return]
+
+    def _tokens_per_slice(self) -> int:
+        """Tokens of a forward of about half a second: 768 of a 135M model on two cores. From the model's size alone and not from a clock,
+        because training divides its batches by it and must do so again when it resumes."""
+        if self.device.type != "cpu":
+            return 8192
+        body = sum(p.numel() for p in self.model.parameters()) - self._embedding.weight.numel()
+        return int(min(768, max(192, 768 * SLICE_PARAMETERS // max(1, body))))
 
     # -- text ---------------------------------------------------------------------------------------------------------------------------------
     def encode(self, text: str) -> tuple[int, ...]:

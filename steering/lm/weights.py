@@ -56,7 +56,8 @@ def grouped(query: Tensor, count: int, width: int, kv_heads: int, how: How) -> t
 
 
 def written_out(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, how: How, sinks: Tensor | None) -> Tensor:
-    """Attention with soft cap (Gemma 2) and sink logits (GPT-OSS), which fused kernels do not know."""
+    """Attention as it stands in the papers: with soft cap (Gemma 2) and sink logits (GPT-OSS), which fused kernels do not know, and where those
+    are slow."""
     return torch.matmul(shares(q, keys, mask, how, sinks).to(q.dtype), values)
 
 
