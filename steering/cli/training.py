@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import method_options
-from steering.cli.verbs import Interrupted, read_file, task_of
+from steering.cli.settings import method_options, variant
+from steering.cli.verbs import Ended, read_file, task_of
 from steering.data import limits_of
 from steering.knobs import check
 from steering.spec import Recipe, Side, effort
@@ -39,6 +39,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         seeds=chosen.seeds if args.seeds is None else args.seeds,
         imitate=args.imitate,
         inputs=read_file(args.inputs) if args.inputs else b"",
+        variants=[variant(args.method, text) for text in args.variants],
     )
     run = studio.start(spec)
     return _finish(studio, run)
@@ -68,7 +69,7 @@ def _finish(studio: Studio, run: str) -> dict[str, Any]:
         view = engine.follow(run)
     result = run_result(view)
     if view.run.state == "stopped":
-        raise Interrupted(result)
+        raise Ended(result, 130)
     return result
 
 

@@ -11,15 +11,15 @@ from steering.data import ReadOptions, limits_of, prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
 from steering.spec import EMBEDDED_MODEL, TaskSpec
-from steering.studio import Reading, Studio, Upload
+from steering.studio import Studio, Upload
 
 
-class Interrupted(Exception):
-    """Stopped by the person; ``result`` says what was kept."""
+class Ended(Exception):
+    """A result that comes with an exit code of its own: 130 where a person stopped it, 3 where a claim does not hold."""
 
-    def __init__(self, result: dict[str, Any]) -> None:
-        super().__init__("interrupted")
-        self.result = result
+    def __init__(self, result: dict[str, Any], code: int) -> None:
+        super().__init__(f"exit code {code}")
+        self.result, self.code = result, code
 
 
 def read_file(path: Path) -> bytes:
@@ -48,35 +48,6 @@ def check_file(args: argparse.Namespace) -> dict[str, Any]:
         return unmapped(read(args.file.name, content, options), error)  # refuses again what is no data; what is data is described
 
 
-def compare(args: argparse.Namespace) -> dict[str, Any]:
-    """``compare``."""
-    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
-    rows = studio.data.upload(args.file.name, read_file(args.file), Reading(text_column=args.text_column, label_column=args.label_column))
-    demonstrations = studio.data.upload(args.train.name, read_file(args.train)).digest if args.train else ""
-    task, model = _task_of_contestants(studio, args, rows)
-    from steering.knobs import to_json
-
-    payload = {"contestants": args.contestant, "task": to_json(task), "rows": rows.digest, "train": demonstrations, "model": model}
-    with Foreground(studio) as engine:
-        return engine.answer("compare", payload)
-
-
-def generate(args: argparse.Namespace) -> dict[str, Any]:
-    """``generate``."""
-    studio = Studio.open(args.home)
-    upload = studio.data.upload(args.train.name, read_file(args.train)) if args.train else None
-    task, model = _task_of_contestants(studio, args, upload)
-    from steering.data import fields
-    from steering.knobs import to_json
-
-    names = fields(task.template) or ["text"]
-    values = dict.fromkeys(names, "") | {names[0]: args.input}
-    train = upload.digest if upload else ""
-    payload = {"contestants": args.contestant, "task": to_json(task), "values": values, "train": train, "model": model}
-    with Foreground(studio) as engine:
-        return engine.answer("generate", payload)
-
-
 def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
     """The task guessed from a file, with what was said on the command line."""
     task = upload.task
@@ -90,26 +61,6 @@ def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> Ta
     return replace(task, **changes)
 
 
-def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Upload | None) -> tuple[TaskSpec, str]:
-    """The task that all contestants are given: a saved prompt's own where there is one, else guessed from the file."""
-    from steering import artifact
-    from steering.engine.contestants import parse
-
-    for spec in args.contestant:
-        parse(spec)  # a slip of the pen is refused before a model is loaded
-    cards = [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in args.contestant if spec.startswith("saved:")]
-    if len({card.fingerprint for card in cards}) > 1:
-        raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")
-    task = cards[0].task if cards else upload.task if upload else TaskSpec(kind="generation", template="{text}\n")
-    if upload is not None and task.kind != upload.task.kind:
-        raise SpecError(f"the saved prompt is for {task.kind}, the file for {upload.task.kind}.", "Compare contestants on a file of their own task.")
-    if args.template:
-        task = replace(task, template=args.template.replace("\\n", "\n"))
-    if args.label_words:
-        task = replace(task, label_words={**task.label_words, **label_words(args.label_words)})
-    return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
-
-
 def inspect(args: argparse.Namespace) -> dict[str, Any]:
     """``inspect``."""
     if args.view == "list":
@@ -118,7 +69,7 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
         raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
     studio = Studio.open(args.home)
     rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
-    given = {"other": args.against, "prompts": args.prompt, "rows": rows}
+    given = {"other": args.against, "prompts": args.prompt, "rows": rows, "text": args.text}
     request = studio.views.ask(args.name, args.view, **given, again=args.again)
     with Foreground(studio) as engine:
         engine.wait(request)

@@ -17,6 +17,7 @@ from steering.data.prepare import Prepared, prepare, uncollected
 from steering.data.readers import READERS, Reader, read
 from steering.data.report import Report, detectable_gap_points, report, unmapped
 from steering.data.samples import Sample, samples
+from steering.data.small import cross_validation, shares
 from steering.data.splits import folds, place
 from steering.data.suggest import Suggestions, suggest
 from steering.data.table import Row, Table
@@ -44,6 +45,7 @@ __all__ = [
     "check_label_words",
     "check_template",
     "clean",
+    "cross_validation",
     "default_label_words",
     "describe",
     "detectable_gap_points",
@@ -66,6 +68,7 @@ __all__ = [
     "render",
     "report",
     "samples",
+    "shares",
     "suggest",
     "text_columns",
     "text_key",

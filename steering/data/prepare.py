@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from steering.data.checks.rows import MIN_ROWS
 from steering.data.cleaning import Cleaned, LeftOut, clean
 from steering.data.columns import describe
 from steering.data.fixes import check_fixes, fix_cells
@@ -16,6 +17,7 @@ from steering.data.near import NearDuplicates, find_near_duplicates
 from steering.data.own_split import find_split_column
 from steering.data.readers import read
 from steering.data.report import Decided, Report, report
+from steering.data.small import SMALL, shares, small_problem
 from steering.data.splits import place
 from steering.data.table import Table
 from steering.knobs import to_json
@@ -61,8 +63,8 @@ def prepare(
     join: Sequence[str] = (),
     stored: abc.Mapping[str, Side] | None = None,
     fixed: Side | None = None,
-    test: float = 0.3,
-    validation: float = 0.2,
+    test: float | None = None,
+    validation: float | None = None,
     merge_spellings: bool = False,
     fixes: Sequence[Fix] = (),
     group_column: str | None = None,
@@ -75,6 +77,7 @@ def prepare(
     Args:
         join: columns that make up the text together, in reading order.
         fixes: what was asked for by a click; the same call without one undoes it.
+        test, validation: shares of these sides; None: 0.3 and 0.2, less below 60 rows (:func:`steering.data.small.shares`).
         group_column: rows with the same value there stay on one side.
         split_column: where the file says itself which rows are for training and testing; None: looked for, "": there is none.
         near: True to look for near-duplicates (about a second for 20,000 rows), or what was found before; they stay on one side.
@@ -99,16 +102,23 @@ def prepare(
         column = (find_split_column(table) if split_column is None else split_column) if fixed is None else ""
         own, said = _own(data, column)
         taken = set(own.values())
+        usual = shares(len(data.examples))
+        kept_aside = 0.0 if "test" in taken else usual[0] if test is None else test
+        groups = groups_of(data.examples, group_column, found) if group_column or found else {}
         placed = place(
             data.examples,
             {**(stored or {}), **own},
-            test=0.0 if "test" in taken else test,
-            validation=0.0 if "validation" in taken else validation,
+            test=kept_aside,
+            validation=0.0 if "validation" in taken else usual[1] if validation is None else validation,
             fixed=fixed,
             kind=mapping.kind,
-            groups=groups_of(data.examples, group_column, found) if group_column or found else {},
+            groups=groups,
         )
+        small = MIN_ROWS <= len(placed) < SMALL and kept_aside > 0 and fixed is None
+        said += [small_problem(len(placed))] if small else []
+        changed |= {"keep_majority": data.settled} if any(fix.name == "keep_majority" for fix in fixes) else {}
         decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None, near_looked=near is not False)
+        decided = replace(decided, cross_validate=small, groups=groups if small else {})
         said += near_problem(found, placed) if found else []
         made = report(data, placed, columns=columns, decided=decided, said=said)
         return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)

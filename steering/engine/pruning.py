@@ -9,10 +9,12 @@ import numpy as np
 
 from steering import artifact
 from steering.engine.views import Measured, subject_with_rows
+from steering.engine.views import subject as as_subject
 from steering.errors import SpecError
 from steering.evaluate.shares import mean
 from steering.inspect.bench import Scored
-from steering.inspect.between import vectors_at
+from steering.inspect.between import Zones, vectors_at
+from steering.inspect.between import zones as measure_zones
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.masking import prune as prune_slots
 from steering.inspect.phrases import nats, rounded
@@ -66,6 +68,16 @@ def strengthen(office: "Office", payload: dict[str, Any]) -> Slices:
     report = yield from _report(lm, subject, changed)
     saved = _save(office, made, changed, f"{made.card.title or made.card.name} at {strength:g}", report)
     yield {"artifact": saved, "strength": strength, "held_out": report, "sentence": f"At strength {strength:g}: {report['sentence']}"}
+
+
+def zones(office: "Office", payload: dict[str, Any]) -> Slices:
+    """How far the strength of ``payload["name"]`` may go: ``normal`` and ``caution`` as ranges, and the ``factors`` that they come from.
+
+    Raises:
+        NotFoundError, ArtifactError: no such prompt, or its start is not recorded.
+    """
+    found: Zones = yield from _said(measure_zones(office.lm, as_subject(office.lm, office.saved(payload["name"]))))
+    yield {"normal": list(found.normal), "caution": list(found.caution), "factors": [list(pair) for pair in found.factors]}
 
 
 def _report(lm: FrozenLM, before: Subject, after: Subject) -> Generator[dict[str, Any], None, dict[str, Any]]:

@@ -13,9 +13,10 @@ import numpy as np
 from steering import artifact
 from steering.engine import contestants, trail
 from steering.engine.beginning import Beginning, begin
+from steering.engine.comparing import groups_of
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
-from steering.engine.judging import Judging, judge
+from steering.engine.judging import Judging, judge, question
 from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
@@ -53,7 +54,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
     if not finished:
         return
-    comparison = yield from _judge(lm, spec, begun, desk)
+    comparison = yield from _judge(lm, spec, begun, dataset, desk)
     if comparison is not None:
         if begun.lesson is not None:
             desk.put("imitation", trainer.step, agreement(lm, begun.lesson, root_of(lm, trainer.best).detach(), comparison))
@@ -116,9 +117,8 @@ def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
     """Train to the end; returns False where a stop was asked for. Vectors that are not chosen are kept beside those that are."""
     finished = yield from _follow(trainer, desk)
     desk.save_checkpoint(trainer.state())
-    folder, chosen = desk.folder, trainer.chosen
-    trail.keep_trail(folder, chosen)
-    trail.write_seeds(folder, {m.recipe.seed: m.best for i, m in enumerate(trainer.candidates) if i != chosen})
+    trail.keep_trail(desk.folder, trainer.chosen)
+    trail.write_seeds(desk.folder, {member.recipe.seed: member.best for member in trainer.siblings})
     return finished
 
 
@@ -152,24 +152,30 @@ def _say_progress(desk: Desk, phase: str, trainer: Trainer) -> None:
     desk.store.update_run(desk.run, phase=phase, step=trainer.step)
 
 
-def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, Comparison | None]:
+def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk: Desk) -> Generator[None, None, Comparison | None]:
     """Judge on the held-out rows; returns the comparison, None where there are no such rows or a stop was asked for."""
     by_side, trainer = begun.by_side, begun.trainer
     if not by_side["test"]:
         return None
     _say_progress(desk, "judging", trainer)
-    context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"])
+    context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"], desk.store)
     own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
-    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}"])
-    entered = [contestants.build(lm, name, context) for name in specs]
-    others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.candidates) if i != trainer.chosen)
-    entered.append(replace(contestants.learned(lm, spec.method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
+    balance = ["manual+bias"] if own and spec.task.kind == "classification" else []
+    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}", *balance])
+    entered = []
+    for name in specs:
+        entered.append((yield from contestants.enter(lm, name, context)))
+    others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
+    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
     rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
     primary = (entered[-1].name, rival.name)
-    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary):
+    reveal = desk.store.reveal(*question(entered, by_side["test"]))
+    groups = groups_of(by_side["test"], dataset.reading.get("group_column"))
+    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary, reveal=reveal, groups=groups, memory=desk.store):
         if isinstance(item, Comparison):
-            desk.put("comparison", trainer.step, comparison_json(item) | {"inputs": [row.values for row in by_side["test"]]})
+            rows = {"inputs": [row.values for row in by_side["test"]], "lines": [row.row for row in by_side["test"]], "reveal": reveal}
+            desk.put("comparison", trainer.step, comparison_json(item) | rows)
             return item
         if desk.stopping:
             return None
@@ -185,12 +191,12 @@ def _worth_saying(item: Judging) -> bool:
 
 def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> artifact.Artifact:
     trainer = begun.trainer
-    steering = begun.steerings[trainer.chosen]
+    plan, steering = begun.kept
     tensors = {name: np.ascontiguousarray(t.cpu().numpy(), dtype=np.float32) for name, t in trainer.best.items()}
     card = artifact.Card(
         name=artifact.safe_name(spec.name),
         title=spec.name,
-        method=spec.method,
+        method=plan.method,
         model=lm.id,
         revision=lm.revision,
         fingerprint=lm.fingerprint,

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 
 from steering import artifact
+from steering.engine.past import looking_back
 from steering.engine.rows import mixed
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
-from steering.inspect.contract import address
+from steering.inspect.contract import FORMS, address
+from steering.inspect.subjects import of_text
 from steering.lm.frozen import FrozenLM
 from steering.spec import Example
 from steering.store import Store
@@ -25,16 +27,18 @@ PROMPTS = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a view is measured with. ``data``: digest of the dataset that stands in for the artifact's own; ``rows``: digest of a dataset whose rows
-    are all taken, less those that training saw (empty: the held-out rows of ``data``); ``other``: a second artifact; ``prompts``: manual prompts."""
+    are all taken, less those that training saw (empty: the held-out rows of ``data``); ``other``: a second artifact; ``prompts``: manual prompts;
+    ``text``: a manual prompt that is looked at in the artifact's place, as its control."""
 
     data: str = ""
     rows: str = ""
     other: artifact.Artifact | None = None
     prompts: tuple[str, ...] = ()
+    text: str = ""
 
     def address(self, made: artifact.Artifact) -> str:
         """What the result is kept under."""
-        return address(made.digest, self.rows, self.other.digest if self.other else "", self.prompts)
+        return address(made.digest, self.rows, self.other.digest if self.other else "", self.prompts, self.text)
 
 
 def subject(lm: FrozenLM, made: artifact.Artifact) -> Subject:
@@ -61,6 +65,16 @@ def subject_with_rows(lm: FrozenLM, store: Store, made: artifact.Artifact, measu
     prompts = measured.prompts or tried(store, made)
     other = subject(lm, measured.other) if measured.other else None
     return replace(subject(lm, made), rows=held, train=train, validation=validation, prompts=prompts, other=other)
+
+
+def _subject(lm: FrozenLM, store: Store, made: artifact.Artifact, measured: Measured, *, needed: bool) -> Subject:
+    """With rows; without them where they are not here and not ``needed``."""
+    try:
+        return subject_with_rows(lm, store, made, measured)
+    except (NotFoundError, DataError):
+        if needed:
+            raise
+        return subject(lm, made)
 
 
 def _home(store: Store, made: artifact.Artifact, measured: Measured) -> tuple[Example, ...]:
@@ -93,9 +107,14 @@ def look_and_keep(
     """
     measured = measured or Measured()
     chosen, kept_under = view(name), measured.address(made)
-    if chosen.applies(made.tensors) or (store.view(kept_under, name) is not None and not again):
+    if chosen.applies(FORMS["soft_prompt"] if measured.text else made.tensors) or (store.view(kept_under, name) is not None and not again):
         return
-    seen = subject_with_rows(lm, store, made, measured) if chosen.rows_needed else subject(lm, made)
+    seen = _subject(lm, store, made, measured, needed=chosen.rows_needed)
+    if measured.text:
+        text = of_text(lm, measured.text)
+        seen = replace(seen, name=text.name, vectors=text.vectors, start_ids=text.start_ids, header=text.header)
+    else:
+        seen = looking_back(store, made.card.run, seen)
     said: dict[str, Any] = {}
     for item in look(name, lm, seen):
         if isinstance(item, Progress):

@@ -64,11 +64,9 @@ def judge(kept: Estimate | None) -> Licence:
         return Licence("kept", f"Read as words, this prompt keeps {share_text(kept)} of its effect: the closest entries do most of what it does.")
     if kept.low > 0:
         return Licence("hints", f"Read as words, this prompt keeps {share_text(kept)} of its effect. Treat the closest entries as hints.")
-    return Licence(
-        "withdrawn",
-        f"Read as words, this prompt keeps {share_text(kept)} of its effect: as text, its closest entries cannot be told from random text. "
-        "Do not read them as words.",
-    )
+    how = "do worse than random text" if kept.high < 0 else "cannot be told from random text"
+    text = f"Read as words, this prompt keeps nothing of its effect that is sure: {share_text(kept)}. As text, its closest entries {how}."
+    return Licence("withdrawn", f"{text} Do not read them as words.")
 
 
 def licence(result: Result) -> Licence:

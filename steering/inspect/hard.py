@@ -18,10 +18,10 @@ from steering.inspect.nearest import closest
 from steering.inspect.subjects import learned
 from steering.inspect.vocabulary import Vocabulary
 from steering.lm.encode import SEPARATOR, prompt_text
-from steering.lm.forest import Branch, Tree
+from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import target_nll
+from steering.lm.scoring import chunks, target_nll
 from steering.methods.forms import SOFT_PROMPT
 
 STEPS, BATCH, RATE = 40, 8, 0.1
@@ -102,7 +102,7 @@ def projected_steps(search: Search, vectors: Tensor) -> Steps:
             return
         first = step * BATCH % len(search.train)
         rows = [(first + i) % len(search.train) for i in range(min(BATCH, len(search.train)))]
-        copy.grad = gradient(search, ids, rows)
+        copy.grad = yield from gradient(search, ids, rows)
         optimizer.step()
         yield Progress(done=step + 1, total=STEPS, message="stepping from tokens to tokens")
 
@@ -111,11 +111,10 @@ def swaps(search: Search) -> Steps:
     """From the best text so far, swap one token at a time for as long as training rows agree."""
     lm, text = search.lm, search.best
     loss = float((yield from search.train.score(search.root(text), "reading the best text")).loss.mean())
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         ids = list(lm.encode(text))
         rows = list(range(min(2 * BATCH, len(search.train))))
-        slope = gradient(search, ids, rows)
-        yield Progress(done=number, total=ROUNDS, message="swapping tokens")
+        slope = yield from gradient(search, ids, rows)
         better = ""
         for proposal in (yield from _proposals(search, ids, slope)):
             changed = float((yield from search.train.score(search.root(proposal), "trying a swap")).loss.mean())
@@ -127,21 +126,27 @@ def swaps(search: Search) -> Steps:
         yield from search.note(text)
 
 
-def gradient(search: Search, ids: list[int], rows: list[int]) -> Tensor:
-    """[n, H] of the mean loss with respect to the embeddings of ``ids``, between header and separator."""
+def gradient(search: Search, ids: list[int], rows: list[int]) -> Generator[Progress, None, Tensor]:
+    """[n, H] of the mean loss with respect to the embeddings of ``ids``, between header and separator; a micro-batch a slice."""
     lm, train = search.lm, search.train
-    body = lm.embed(ids).requires_grad_(True)
-    whole = torch.cat([lm.embed(lm.header), body, lm.embed(lm.encode(SEPARATOR))])
-    with torch.enable_grad():
-        if train.labels is not None:
-            branches: list[Branch] = [train.labels.branch(train.inputs[i]) for i in rows]
-            scores = train.labels.log_probs(lm.logits([Tree(Root(embeds=whole), tuple(branches))]))
-            loss = torch.nn.functional.cross_entropy(scores, torch.tensor(train.truth[rows], device=scores.device))
-        else:
-            targets = [train.targets[i] for i in rows]
-            loss = target_nll(lm.logits([Tree(Root(embeds=whole), tuple(t.branch() for t in targets))]), targets).mean()
-        (found,) = torch.autograd.grad(loss, body)
-    return found.detach()
+    front, body, tail = lm.embed(lm.header), lm.embed(ids), lm.embed(lm.encode(SEPARATOR))
+    total = torch.zeros_like(body)
+    branches = [train.labels.branch(train.inputs[i]) if train.labels is not None else train.targets[i].branch() for i in rows]
+    for part in chunks(branches, lm.tokens_per_slice // 2):
+        leaf = body.clone().requires_grad_(True)
+        logits = lm.logits([Tree(Root(embeds=torch.cat([front, leaf, tail])), tuple(branches[i] for i in part))])
+        (found,) = torch.autograd.grad(_loss(train, logits, [rows[i] for i in part]) / len(rows), leaf)
+        total += found
+        yield Progress(done=part.stop, total=len(rows), message="following the gradient")
+    return total
+
+
+def _loss(train: Bench, logits: Tensor, rows: list[int]) -> Tensor:
+    """Summed over the rows."""
+    if train.labels is None:
+        return target_nll(logits, [train.targets[i] for i in rows]).sum()
+    scores = train.labels.log_probs(logits)
+    return torch.nn.functional.cross_entropy(scores, torch.tensor(train.truth[rows], device=scores.device), reduction="sum")
 
 
 def _project(search: Search, vectors: Tensor) -> Generator[Progress, None, list[int]]:

@@ -1,5 +1,6 @@
 """View ``off_task``: what a prompt does to text that has nothing to do with its task."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,6 @@ def added(bare: Any, found: Mapping[str, Any]) -> dict[str, Estimate]:
 
 def sentence(name: str, estimate: Estimate) -> str:
     """``The learned prompt makes unrelated text 1.5x harder ...``, or that it does not."""
-    import math
-
     factor, low, high = (math.exp(value) for value in (estimate.value, estimate.low, estimate.high))
     who = {"learned prompt": "The learned prompt"}.get(name, name[:1].upper() + name[1:])
     if low <= 1 <= high:
@@ -63,8 +62,6 @@ def sentence(name: str, estimate: Estimate) -> str:
 
 
 def _stack(title: str, found: Mapping[str, Estimate], n: int) -> Stack:
-    import math
-
     roles: dict[str, Role] = {"learned prompt": "learned"}
     bars = tuple(bar(name, one, roles.get(name, "start")) for name, one in found.items())
     unit = "nats a token, over no prompt"

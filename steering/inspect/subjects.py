@@ -30,6 +30,22 @@ def of_text(lm: FrozenLM, text: str, name: str = "your prompt", **given: Any) ->
     return Subject(name=name, vectors={SOFT_PROMPT: lm.embed(ids)}, start_ids=ids, header=len(lm.header), **given)
 
 
+def as_prefix(lm: FrozenLM, subject: Subject) -> Subject:
+    """A soft prompt as the prefix that it is (what stands before the input has one input-independent cache), so that every view of keys and values
+    can look at it; a prefix as it is.
+
+    Raises:
+        ArtifactError: damaged vectors, or those of another model.
+    """
+    if SOFT_PROMPT not in subject.vectors:
+        return subject
+    with torch.no_grad():
+        kv = lm.to_kv(learned(lm, subject)).kv
+    assert kv is not None
+    keys, values = (torch.stack([pair[at] for pair in kv]).float() for at in (0, 1))
+    return replace(subject, vectors={KEYS: keys, VALUES: values})
+
+
 def learned(lm: FrozenLM, subject: Subject) -> Root:
     """The root that the vectors stand for, after checking them.
 

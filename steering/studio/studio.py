@@ -8,7 +8,7 @@ studio.run(run).state
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,21 @@ def default_home() -> Path:
         return Path(given)
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "prompt-steering-studio"
+
+
+def require_variant(name: str, given: dict[str, Any], variant: dict[str, Any]) -> None:
+    """Refuse a further setting that no method has.
+
+    Raises:
+        SpecError: an unknown method or option, or a value out of range.
+    """
+    changes = {key: value for key, value in variant.items() if key != "method"}
+    if "learning_rate" in changes:
+        from_json(Recipe, {"learning_rate": changes.pop("learning_rate")})
+    chosen = str(variant.get("method", name))
+    if chosen not in LEARNED:
+        raise SpecError(f"method {chosen!r} cannot be trained beside another.", f"Choose one of: {', '.join(LEARNED)}.")
+    options(chosen, (given if chosen == name else {}) | changes)
 
 
 class Studio:
@@ -79,6 +94,7 @@ class Studio:
         seeds: int = 1,
         imitate: str = "",
         inputs: bytes = b"",
+        variants: Sequence[dict[str, Any]] = (),
     ) -> RunSpec:
         """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
         that.
@@ -96,6 +112,8 @@ class Studio:
             method(method_name)
             raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
         options(method_name, method_options or {})
+        for variant in variants:
+            require_variant(method_name, method_options or {}, variant)
         if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
             raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
         if inputs and not imitate:
@@ -112,6 +130,7 @@ class Studio:
             seeds=seeds,
             imitate=imitate.strip(),
             inputs=self.store.keep_content(inputs) if inputs else "",
+            variants=tuple(variants),
         )
         return check(spec)
 

@@ -105,6 +105,18 @@ def test_what_a_view_was_measured_with_tells_its_results_apart(studio, lm):
     assert "second" in studio.views.kept("films", "strength", other="second", rows=rows)["parts"][-1]["title"]
 
 
+def test_a_manual_prompt_is_looked_at_on_the_same_rows(studio, lm):
+    saved(studio, lm)
+    studio.views.ask("films", "faithfulness", text="a good film")
+    studio.views.ask("films", "neighbours", text="a good film")
+    drain(studio)
+    assert studio.views.kept("films", "faithfulness") is None
+    rows = studio.views.kept("films", "faithfulness", text="a good film")["parts"][-1]["rows"]
+    losses = {row["name"]: row["loss"] for row in rows}
+    assert losses["the learned prompt"] == losses["the text it started from"] == losses["its closest entries as text"]
+    assert {row["status"] for row in studio.views.kept("films", "neighbours", text="a good film")["rows"]} == {"unmoved"}
+
+
 def test_prompts_of_earlier_runs_are_the_ones_tried(studio, lm):
     made = saved(studio, lm)
     upload = studio.data.upload("films.csv", tiny.rows())
@@ -155,6 +167,14 @@ def test_a_strength_is_saved(studio, lm):
         request = studio.views.ask_strength("films", bad)
         drain(studio)
         assert "expected a number from -10 to 10" in studio.store.request(request).error["message"]
+
+
+def test_zones_of_a_strength(studio, lm):
+    saved(studio, lm)
+    request = studio.views.ask_zones("films")
+    drain(studio)
+    found = studio.store.request(request).result
+    assert found["caution"][0] <= found["normal"][0] <= 0 <= found["normal"][1] <= found["caution"][1] and len(found["factors"]) == 9
 
 
 def test_another_models_prompt_is_refused(studio, lm):

@@ -48,7 +48,7 @@ def test_a_run_from_file_to_judged_readable_saved_prompt(home):
         seen = studio.run(run)
         assert seen.run.state == "done", seen.run.error
         assert seen.progress == 1.0 and seen.finished["step"] == 12
-        assert [c["name"] for c in seen.comparison["contestants"]] == ["none", "manual", "few-shot:4", "learned"]
+        assert [c["name"] for c in seen.comparison["contestants"]] == ["none", "manual", "few-shot:4", "manual+bias", "learned"]
         assert seen.comparison["n"] == len(seen.comparison["inputs"]) == 18
         card = artifact.read(artifact.find(studio.folders, seen.artifact["name"])).card
         assert card.run == run and card.scores["test_rows"] == 18 and card.verdict

@@ -13,6 +13,8 @@ from steering.inspect.bench import Bench
 from steering.inspect.hard import Search, beginning, gradient, projected_steps, swaps
 from steering.inspect.vocabulary import vocabulary
 from steering.lm.encode import SEPARATOR, prompt_text
+from steering.lm.forest import Tree
+from steering.lm.root import Root
 from steering.spec import TaskSpec
 
 
@@ -38,8 +40,15 @@ def search(loud):
 
 def test_gradient_is_that_of_the_loss(loud, search):
     ids = list(loud.encode("my card"))
-    slope = gradient(search, ids, [0, 1, 2])
-    assert slope.shape == (len(ids), loud.shape.H) and torch.isfinite(slope).all() and slope.abs().sum() > 0
+    slope = done(gradient(search, ids, [0, 1, 2]))
+    body = loud.embed(ids).requires_grad_(True)
+    tail = loud.embed(loud.encode(SEPARATOR))
+    loss = torch.zeros(())
+    for i in range(3):
+        logits = loud.logits([Tree(Root(embeds=torch.cat([body, tail])), (search.train.labels.branch(search.train.inputs[i]),))])
+        loss = loss - torch.log_softmax(search.train.labels.log_probs(logits), -1)[0, int(search.train.truth[i])] / 3
+    loss.backward()
+    torch.testing.assert_close(slope, body.grad, atol=1e-5, rtol=1e-4)
     assert all(parameter.grad is None for parameter in loud.model.parameters())
 
 

@@ -1,5 +1,7 @@
 """Known truths of the projection gap: real tokens keep everything, what no word has is kept by none, and the wording follows."""
 
+from dataclasses import replace
+
 import measured
 import pytest
 import tiny
@@ -38,11 +40,12 @@ def test_an_effect_that_no_word_has_is_not_kept(loud):
 
 
 def test_no_effect_is_said_to_be_none(loud):
+    """A random text as the prompt, and labels that nothing answers to: it is as good as other random texts."""
     ids = loud.encode(measured.TEXT)
-    rows = measured.examples(24)  # all of one label, whatever the text says
-    subject = measured.soft(loud, loud.embed(ids), ids, rows=tuple(r for r in measured.answered(loud, loud.text_root("zzz"), rows)))
-    result = final(look("faithfulness", loud, subject))
-    assert licence(result).kind in ("unknown", "hints", "withdrawn")
+    rows = tuple(replace(row, target=("pos", "neg")[i % 2]) for i, row in enumerate(measured.examples(24)))
+    result = final(look("faithfulness", loud, measured.soft(loud, loud.embed(ids), ids, rows=rows)))
+    row = next(row for row in result.parts[-1].rows if "share" in row)
+    assert row["share"] is None and licence(result).kind == "unknown" and "no effect that words could keep" in result.note
 
 
 def test_nothing_is_scored_twice(loud, monkeypatch):
@@ -70,7 +73,8 @@ def test_nothing_is_scored_twice(loud, monkeypatch):
         (None, "unknown", "no better than random text"),
         ((0.9, 0.6, 1.0), "kept", "do most of what it does"),
         ((0.14, 0.05, 0.25), "hints", "keeps 14% (95% CI 5 to 25%) of its effect. Treat the closest entries as hints."),
-        ((0.02, -0.1, 0.1), "withdrawn", "Do not read them as words."),
+        ((0.02, -0.1, 0.1), "withdrawn", "its closest entries cannot be told from random text. Do not read them as words."),
+        ((-0.5, -1.2, -0.01), "withdrawn", "its closest entries do worse than random text. Do not read them as words."),
     ],
 )
 def test_what_the_gap_licenses(kept, kind, said):

@@ -12,7 +12,7 @@ from steering.errors import ArtifactError, SpecError
 from steering.evaluate.mixture import fit_mixture
 from steering.inspect import Subject, final, look
 from steering.inspect.between import STRENGTHS, Zones, matched, root_at, root_between, zones
-from steering.inspect.subjects import learned, of_text, start
+from steering.inspect.subjects import as_prefix, learned, of_text, start
 from steering.lm.forest import Branch, Tree
 from steering.lm.root import Root
 
@@ -145,6 +145,16 @@ def test_a_manual_prompt_is_a_subject_like_any_other(loud):
     assert torch.equal(learned(loud, subject).embeds, start(loud, subject).embeds)
     with pytest.raises(ArtifactError, match="an empty prompt has no vectors"):
         of_text(loud, "  ")
+
+
+def test_a_soft_prompt_is_a_prefix_too(each):
+    subject = moved(each, "soft_prompt")
+    found = as_prefix(each, subject)
+    assert as_prefix(each, found) is found and final(look("prefix", each, found)).parts
+    with torch.no_grad():
+        torch.testing.assert_close(
+            each.logits([Tree(learned(each, found), BRANCHES)]), each.logits([Tree(learned(each, subject), BRANCHES)]), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_side_effects_are_those_of_plain_running(loud):
