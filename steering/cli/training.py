@@ -60,8 +60,8 @@ def demo(args: argparse.Namespace) -> dict[str, Any]:
     studio = Studio.open(args.home)
     run = studio.start_sample(args.sample)
     result = _finish(studio, run)
-    kept = {view: studio.kept_view(result["artifact"], view) for view in ("neighbours", "prefix")}
-    return result | {"neighbours": kept["neighbours"] or kept["prefix"]}
+    kept = [studio.kept_view(result["artifact"], view) for view in ("neighbours", "trajectory")]
+    return result | {"neighbours": next((found for found in kept if found), {})}
 
 
 def _finish(studio: Studio, run: str) -> dict[str, Any]:

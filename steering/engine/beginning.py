@@ -67,7 +67,8 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
         DataError: a method that learns nothing; and what the method, the template and the label words raise.
     """
     by_side = sides(dataset.examples)
-    if dataset.report.get("cross_validate") and spec.recipe.folds and not (spec.variants or spec.imitate):
+    own = bool(dataset.reading.get("extra"))  # files of the person's own say what decides and what judges
+    if dataset.report.get("cross_validate") and spec.recipe.folds and not (own or spec.variants or spec.imitate):
         by_side = {"train": list(dataset.examples), "validation": [], "test": []}  # every row learns, and every row is judged by a fold
     build = partial(_steerings, lm, spec, by_side, folders)
     steerings = build()
@@ -81,7 +82,7 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
         teacher = contestants.build(lm, spec.imitate, context)
         lesson = yield from taught(lm, spec, teacher, by_side, inputs, length)
         materials, looked_at, cut = [lesson.material], lesson.looked_at, lesson.cut
-    elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and "validation" not in dataset.reading.get("extra", {}):
+    elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and not own:
         parts = _parts(spec, few, dataset.report.get("groups") or {})
         materials, cut = _folded(lm, spec, few, parts, length)
         looked_at = parts[0]

@@ -281,7 +281,7 @@ def test_train_gives_every_key_of_the_contract(trained: dict[str, Any], place: P
     assert trained["validation"].keys() >= {"accuracy", "nll"} and trained["validation"]["nll"] > 0
     comparison = trained["comparison"]
     assert comparison["task"] == "classification" and comparison["n"] == 18
-    assert [c["name"] for c in comparison["contestants"]] == ["none", "manual", "few-shot:4", "learned"]
+    assert [c["name"] for c in comparison["contestants"]] == ["none", "manual", "few-shot:4", "manual+bias", "learned"]
     assert all(c.keys() >= CONTESTANT_KEYS for c in comparison["contestants"]) and all(p.keys() >= PAIR_KEYS for p in comparison["pairs"])
     assert trained["verdict"]["kind"] in VERDICTS and trained["verdict"]["sentence"]
 
