@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steering.engine.story import thin
-from steering.lm.encode import encode_examples, encode_labels
+from steering.engine.rows import thin
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.methods import Setting, method, options
 from steering.methods.forms import root_of
 from steering.spec import Example, Recipe, TaskSpec
-from steering.train.trainer import Material, Trainer
+from steering.train.alone import alone
+from steering.train.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +34,7 @@ def trainer_of(
     values: dict[str, Any] | None = None,
 ) -> Trainer:
     """The trainer of a run at step 0; ``values``: the method's options."""
-    chosen = method(name)
-    steering = chosen.build(lm, Setting(task, train, recipe.seed), options(name, values or {}))
-    length = steering.root().length
-    labels = encode_labels(lm, task) if task.kind == "classification" else None
-    looked_at = thin(validation, recipe.validation_rows)
-    material = Material(encode_examples(lm, task, train, length), encode_examples(lm, task, looked_at, length), labels)
-    return Trainer(lm, steering, material, recipe, rate=chosen.rate)
+    return alone(lm, name, task, train, thin(validation, recipe.validation_rows), recipe, values)
 
 
 def learn(lm: FrozenLM, name: str, task: TaskSpec, train: Sequence[Example], validation: Sequence[Example], recipe: Recipe) -> Learned:

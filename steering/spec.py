@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from steering.errors import SpecError
 from steering.knobs import knob, to_json
 
 Kind = Literal["classification", "generation"]
@@ -94,12 +95,46 @@ class Recipe:
     evaluate_every: int = knob(10, "steps between looks at the validation rows", low=1, high=1000, unit="steps")
     patience: int = knob(4, "looks without improvement after which training stops", low=1, high=1000, unit="looks")
     validation_rows: int = knob(96, "validation rows looked at each time, at most", low=4, high=5000, unit="rows")
+    folds: int = knob(5, "parts for cross-validation where there are fewer than 64 rows to learn and decide on; 0: never", low=0, high=10)
     seed: int = knob(0, "fixes data order and random starts; the same seed gives the same result", low=0, high=2**31 - 1)
+    more: tuple[int, ...] = ()  # steps that were added after the end, one number a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much time a run may take, as values of the expert settings. ``recipe``: fields of :class:`Recipe` that differ from their defaults."""
+
+    title: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 1
+
+
+EFFORTS: dict[str, Effort] = {
+    "quick": Effort(title="Quick: 40 steps, a first impression", recipe={"steps": 40, "patience": 2, "folds": 3}),
+    "standard": Effort(title="Standard: up to 100 steps, stops by itself"),
+    "thorough": Effort(title="Thorough: up to 200 steps, three seeds and their spread", recipe={"steps": 200, "patience": 6}, seeds=3),
+}
+
+
+def effort(name: str) -> Effort:
+    """The table's entry.
+
+    Raises:
+        SpecError: no such effort.
+    """
+    if name not in EFFORTS:
+        raise SpecError(f"effort {name!r} is not known.", f"Choose one of: {', '.join(EFFORTS)}.")
+    return EFFORTS[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU)."""
+    """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU).
+
+    ``imitate``: a contestant (``few-shot:8``, ``prompt:TEXT``) whose answers are learned instead of the labels; ``inputs``: digest of a kept file of
+    texts without labels for that (empty: the training rows' own). ``variants``: further settings that are trained beside this one, each as what it
+    changes: the method, ``learning_rate``, or options of the method; the best by validation is kept.
+    """
 
     name: str
     dataset: str
@@ -108,7 +143,11 @@ class RunSpec:
     options: dict[str, Any] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
     model: str = EMBEDDED_MODEL
+    imitate: str = ""
+    inputs: str = ""
+    variants: tuple[dict[str, Any], ...] = ()
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
+    seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 
     @property
     def digest(self) -> str:

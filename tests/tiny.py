@@ -86,11 +86,11 @@ def save(folder: Path, name: str = "llama") -> Path:
     return folder
 
 
-def rows(count: int = 60) -> bytes:
-    """A small labelled CSV that a model can learn: two classes, told by one word."""
+def rows(count: int = 60, start: int = 0) -> bytes:
+    """A small labelled CSV that a model can learn: two classes, told by one word. Another ``start`` gives other rows."""
     kinds = (("good", "pos"), ("bad", "neg"))
     lines = ["text,label"]
-    for i in range(count):
+    for i in range(start, start + count):
         word, label = kinds[i % 2]
         lines.append(f'"the film {i} was {word} {"great" if label == "pos" else "awful"} {i * 7 % 13}",{label}')
     return ("\n".join(lines) + "\n").encode()

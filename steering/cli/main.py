@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from steering.cli import exchange, verbs
+from steering.cli import compare, exchange, report, training, verbs
+from steering.cli.columns import columns as _columns
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
-from steering.spec import EMBEDDED_MODEL
-
-CONTESTANTS = "none, prompt:TEXT, few-shot:K, saved:NAME, or (fitted on --train) lora, probe, manual+bias; repeat it"
+from steering.spec import EFFORTS, EMBEDDED_MODEL
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,13 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(raw: list[str]) -> int:
     try:
         _require_text(raw)
-        args = _parser().parse_args(raw)
+        args = parser().parse_args(raw)
+        args.argv = raw
         result = args.act(args)
     except SteeringError as error:
         return _report(error, "--json" in raw)
-    except verbs.Interrupted as stop:
-        _print(stop.result, "--json" in raw)
-        return 130
+    except verbs.Ended as end:
+        _print(end.result, "--json" in raw)
+        return end.code
     except KeyboardInterrupt:
         _report(SteeringError("interrupted before there was a result.", "Run the same command again."), "--json" in raw)
         return 130
@@ -84,9 +84,10 @@ def _print(result: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(plain(result) + "\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m steering", description="Train soft prompts and prefixes, judge them, read them.")
-    verbs_of = parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their arguments."""
+    made_parser = _Parser(prog="python -m steering", description="Train soft prompts and prefixes, judge them, read them.")
+    verbs_of = made_parser.add_subparsers(dest="verb", required=True, parser_class=_Parser)
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     common.add_argument("--home", type=Path, help="folder of the store and saved prompts of this call (default: the app's own)")
@@ -99,27 +100,27 @@ def _parser() -> argparse.ArgumentParser:
     check = verb("check", verbs.check_file, "read a dataset and say everything that is wrong with it")
     check.add_argument("file", type=Path)
     _columns(check)
-    _train_arguments(verb("train", verbs.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
-    compare = verb("compare", verbs.compare, "judge contestants on all rows of a file")
-    compare.add_argument("file", type=Path)
-    compare.add_argument("--train", type=Path, help="rows for demonstrations")
-    _contestants(compare)
-    _columns(compare)
-    ask = verb("generate", verbs.generate, "outputs of contestants side by side")
-    ask.add_argument("--input", required=True, help="the text to answer")
-    ask.add_argument("--train", type=Path, help="rows for demonstrations")
-    _contestants(ask)
+    _train_arguments(verb("train", training.train, "train to the end in the foreground; Ctrl-C stops at a step boundary and keeps the best"))
+    compare.add_verbs(verb)
+    report.add_verbs(verb)
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
+    inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
+    inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")
+    inspect.add_argument("--text", default="", help="a manual prompt that is looked at in its place, on the same rows: the natural control")
+    inspect.add_argument("--again", action="store_true", help="measure anew, also where a result is kept")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
-    for name, act, text in (("stop", verbs.stop, "stop a run at its next step"), ("resume", verbs.resume, "continue a run in the foreground")):
-        verb(name, act, text).add_argument("run")
+    verb("stop", verbs.stop, "stop a run at its next step").add_argument("run")
+    resume = verb("resume", training.resume, "continue a run in the foreground")
+    resume.add_argument("run")
+    resume.add_argument("--more", type=int, default=0, metavar="STEPS", help="train a run that is done for this many more steps")
     verb("saved", verbs.saved, "list the saved prompts")
     models = verb("models", verbs.models, "list the models, fetching the embedded one first")
     models.add_argument("--model", default="", help="also check this Hub id or folder")
-    demo = verb("demo", verbs.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
+    demo = verb("demo", training.demo, "the whole story on a shipped dataset: train, judge, read the vectors, save")
     demo.add_argument("--sample", default="support_tickets")
     app = verb("app", verbs.app, "the web app, same as python app.py")
     app.add_argument("--host", default="")
@@ -129,21 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     app.add_argument("--max-rows", type=int)
     app.add_argument("--auth-file", default="")
     app.add_argument("--root-path", default="")
-    return parser
-
-
-def _columns(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text-column")
-    parser.add_argument("--label-column")
-    parser.add_argument("--max-mb", type=float, help="largest file that is read, in MB (default 50)")
-    parser.add_argument("--max-rows", type=int, help="most rows that are read (default 200,000)")
-
-
-def _contestants(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--contestant", action="append", required=True, metavar="SPEC", help=CONTESTANTS)
-    parser.add_argument("--model", default="")
-    parser.add_argument("--template", default="")
-    parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
+    return made_parser
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,8 +145,20 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method's own; repeat it")
+    parser.add_argument("--effort", choices=sorted(EFFORTS), default="standard", help="how much time it may take; other settings win over it")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="SETTING",
+        help="a setting trained beside; the best by validation is kept; repeat it",
+    )
+    parser.add_argument("--imitate", default="", metavar="SPEC", help="learn to answer as few-shot:K or prompt:TEXT does, labels unused")
+    parser.add_argument("--inputs", type=Path, help="texts without labels to imitate on (default: the training rows)")
     parser.add_argument("--batch-size", type=int)
     _columns(parser)

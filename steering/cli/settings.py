@@ -3,10 +3,9 @@
 from typing import Any
 
 from steering.errors import SpecError
-from steering.knobs import Knob, describe
 from steering.methods import method
-
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+from steering.methods.written import written
+from steering.spec import Recipe
 
 
 def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
@@ -15,25 +14,24 @@ def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
     Raises:
         SpecError: not of the form NAME=VALUE, an option that the method does not have, or a value of another type.
     """
-    known = {item.name: item for item in describe(method(name).Options)}
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, sep, value = pair.partition("=")
-        key = key.strip().replace("-", "_")
-        if not sep or key not in known:
-            raise SpecError(f"--option {pair!r} is no setting of {name}.", f"Write NAME=VALUE with one of: {', '.join(known) or 'none'}.")
-        found[key] = _value(known[key], value.strip())
-    return found
+    return written(pairs, {"options": method(name).Options}, "--option", name)["options"]
 
 
-def _value(item: Knob, text: str) -> Any:
-    """``text`` as the knob's type."""
-    try:
-        if item.type is bool:
-            return _TRUTH[text.lower()]
-        return item.type(text)
-    except (KeyError, ValueError):
-        raise SpecError(f"{item.name} is {text!r}, expected {item.type.__name__}.", f"{item.name}: {item.help} (default {item.default!r}).") from None
+def variant(name: str, text: str) -> dict[str, Any]:
+    """``layers=last 4;learning_rate=0.05`` as a further setting that is trained beside a run's own; ``method=...`` may be one of them.
+
+    Raises:
+        SpecError: not of that form, or a setting that neither the method nor the learning rate is.
+    """
+    pairs = [part.strip() for part in text.split(";") if part.strip()]
+    if not pairs:
+        raise SpecError("--try names no setting.", "Write --try learning_rate=0.1, or --try 'layers=last 4'; several parts with ';' between them.")
+    named = [pair.partition("=")[2].strip() for pair in pairs if pair.startswith("method=")]
+    rates = [pair for pair in pairs if pair.replace("-", "_").startswith("learning_rate")]
+    rest = [pair for pair in pairs if pair not in rates and not pair.startswith("method=")]
+    chosen = method(named[-1]).name if named else name
+    rate = written(rates, {"recipe": Recipe}, "--try", chosen)["recipe"]
+    return ({"method": chosen} if named else {}) | method_options(chosen, rest) | rate
 
 
 def label_words(text: str) -> dict[str, str]:

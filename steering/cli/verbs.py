@@ -6,21 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import label_words, method_options
+from steering.cli.settings import label_words
 from steering.data import ReadOptions, limits_of, prepare, read, unmapped
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.inspect import VIEWS
-from steering.knobs import check
-from steering.spec import EMBEDDED_MODEL, Recipe, Side, TaskSpec
-from steering.studio import Reading, RunView, Studio, Upload
+from steering.spec import EMBEDDED_MODEL, TaskSpec
+from steering.studio import Studio, Upload
 
 
-class Interrupted(Exception):
-    """Stopped by the person; ``result`` says what was kept."""
+class Ended(Exception):
+    """A result that comes with an exit code of its own: 130 where a person stopped it, 3 where a claim does not hold."""
 
-    def __init__(self, result: dict[str, Any]) -> None:
-        super().__init__("interrupted")
-        self.result = result
+    def __init__(self, result: dict[str, Any], code: int) -> None:
+        super().__init__(f"exit code {code}")
+        self.result, self.code = result, code
 
 
 def read_file(path: Path) -> bytes:
@@ -49,108 +48,8 @@ def check_file(args: argparse.Namespace) -> dict[str, Any]:
         return unmapped(read(args.file.name, content, options), error)  # refuses again what is no data; what is data is described
 
 
-def train(args: argparse.Namespace) -> dict[str, Any]:
-    """``train``."""
-    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
-    own: tuple[tuple[Side, Path | None], ...] = (("validation", args.validation), ("test", args.test))
-    upload = studio.data.upload(
-        args.file.name,
-        read_file(args.file),
-        Reading(text_column=args.text_column, label_column=args.label_column),
-        extra={side: read_file(path) for side, path in own if path is not None},
-    )
-    task = _task(upload, args.prompt, args.template, args.label_words)
-    given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
-    recipe = check(Recipe(**{name: value for name, value in given.items() if value is not None}))
-    options = method_options(args.method, args.option) | ({} if args.virtual_tokens is None else {"virtual_tokens": args.virtual_tokens})
-    spec = studio.plan(
-        upload.digest, task, method_name=args.method, name=args.name or args.file.stem, model=args.model, method_options=options, recipe=recipe
-    )
-    run = studio.start(spec)
-    return _finish(studio, run)
-
-
-def resume(args: argparse.Namespace) -> dict[str, Any]:
-    """``resume``: continue in the foreground."""
-    studio = Studio.open(args.home)
-    studio.resume(args.run)
-    return _finish(studio, args.run)
-
-
-def demo(args: argparse.Namespace) -> dict[str, Any]:
-    """``demo``."""
-    studio = Studio.open(args.home)
-    run = studio.start_sample(args.sample)
-    result = _finish(studio, run)
-    kept = {view: studio.kept_view(result["artifact"], view) for view in ("neighbours", "prefix")}
-    return result | {"neighbours": kept["neighbours"] or kept["prefix"]}
-
-
-def _finish(studio: Studio, run: str) -> dict[str, Any]:
-    with Foreground(studio) as engine:
-        view = engine.follow(run)
-    result = run_result(view)
-    if view.run.state == "stopped":
-        raise Interrupted(result)
-    return result
-
-
-def run_result(view: RunView) -> dict[str, Any]:
-    """The keys of ``train``."""
-    best: dict[str, Any] | None = next((v for v in reversed(view.validations) if v["step"] == view.finished.get("best_step")), None)
-    best = best or next((v for v in reversed(view.validations) if v["best"]), None) or {}
-    comparison = {key: value for key, value in view.comparison.items() if key not in ("inputs", "rows")}
-    primary: dict[str, Any] = next((p for p in view.comparison.get("pairs", []) if p["primary"]), {})
-    verdict = {"kind": primary.get("verdict", ""), "sentence": primary.get("sentence", ""), "detail": primary.get("detail", "")}
-    return {
-        "run": view.run.id,
-        "state": view.run.state,
-        "artifact": view.artifact.get("name", ""),
-        "path": view.artifact.get("path", ""),
-        "method": view.run.spec.method,
-        "model": view.run.spec.model,
-        "virtual_tokens": view.started.get("virtual_tokens", 0),
-        "trainable_parameters": view.started.get("trainable_parameters", 0),
-        "file_bytes": view.artifact.get("file_bytes", 0),
-        "steps": view.run.step,
-        "best_step": view.artifact.get("best_step", best.get("step", 0)),
-        "seconds": round(view.run.finished - view.run.started, 2) if view.run.started and view.run.finished else 0.0,
-        "validation": {"accuracy": best.get("accuracy"), "nll": best.get("nll")},
-        "comparison": comparison,
-        "verdict": verdict,
-    }
-
-
-def compare(args: argparse.Namespace) -> dict[str, Any]:
-    """``compare``."""
-    studio = Studio.open(args.home, limits_of(args.max_mb, args.max_rows))
-    rows = studio.data.upload(args.file.name, read_file(args.file), Reading(text_column=args.text_column, label_column=args.label_column))
-    demonstrations = studio.data.upload(args.train.name, read_file(args.train)).digest if args.train else ""
-    task, model = _task_of_contestants(studio, args, rows)
-    from steering.knobs import to_json
-
-    payload = {"contestants": args.contestant, "task": to_json(task), "rows": rows.digest, "train": demonstrations, "model": model}
-    with Foreground(studio) as engine:
-        return engine.answer("compare", payload)
-
-
-def generate(args: argparse.Namespace) -> dict[str, Any]:
-    """``generate``."""
-    studio = Studio.open(args.home)
-    upload = studio.data.upload(args.train.name, read_file(args.train)) if args.train else None
-    task, model = _task_of_contestants(studio, args, upload)
-    from steering.data import fields
-    from steering.knobs import to_json
-
-    names = fields(task.template) or ["text"]
-    values = dict.fromkeys(names, "") | {names[0]: args.input}
-    train = upload.digest if upload else ""
-    payload = {"contestants": args.contestant, "task": to_json(task), "values": values, "train": train, "model": model}
-    with Foreground(studio) as engine:
-        return engine.answer("generate", payload)
-
-
-def _task(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
+def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
+    """The task guessed from a file, with what was said on the command line."""
     task = upload.task
     changes: dict[str, Any] = {}
     if prompt is not None:
@@ -162,26 +61,6 @@ def _task(upload: Upload, prompt: str | None, template: str, words: str) -> Task
     return replace(task, **changes)
 
 
-def _task_of_contestants(studio: Studio, args: argparse.Namespace, upload: Upload | None) -> tuple[TaskSpec, str]:
-    """The task that all contestants are given: a saved prompt's own where there is one, else guessed from the file."""
-    from steering import artifact
-    from steering.engine.contestants import parse
-
-    for spec in args.contestant:
-        parse(spec)  # a slip of the pen is refused before a model is loaded
-    cards = [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in args.contestant if spec.startswith("saved:")]
-    if len({card.fingerprint for card in cards}) > 1:
-        raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")
-    task = cards[0].task if cards else upload.task if upload else TaskSpec(kind="generation", template="{text}\n")
-    if upload is not None and task.kind != upload.task.kind:
-        raise SpecError(f"the saved prompt is for {task.kind}, the file for {upload.task.kind}.", "Compare contestants on a file of their own task.")
-    if args.template:
-        task = replace(task, template=args.template.replace("\\n", "\n"))
-    if args.label_words:
-        task = replace(task, label_words={**task.label_words, **label_words(args.label_words)})
-    return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
-
-
 def inspect(args: argparse.Namespace) -> dict[str, Any]:
     """``inspect``."""
     if args.view == "list":
@@ -189,10 +68,12 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
     if not args.name:
         raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
     studio = Studio.open(args.home)
-    request = studio.ask_view(args.name, args.view)
+    rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
+    given = {"other": args.against, "prompts": args.prompt, "rows": rows, "text": args.text}
+    request = studio.views.ask(args.name, args.view, **given, again=args.again)
     with Foreground(studio) as engine:
         engine.wait(request)
-    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.kept_view(args.name, args.view)}
+    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.views.kept(args.name, args.view, **given)}
 
 
 def runs(args: argparse.Namespace) -> dict[str, Any]:

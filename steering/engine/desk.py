@@ -1,4 +1,4 @@
-"""A run's place in the world: its checkpoint file, its events in the store, its artifact. The story (story.py) yields; this writes."""
+"""A run's place in the world: its checkpoint file, its trail, its events in the store, its artifact. The story (story.py) yields; this writes."""
 
 import json
 import time
@@ -11,8 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from steering import artifact
+from steering.data import ReadOptions, read, text_columns
+from steering.errors import DataError
 from steering.store import Store, replace_file
-from steering.train.trainer import State
+from steering.train.state import LAYOUT, State
 
 CHECKPOINT_SECONDS = 10.0
 """Between two checkpoints: what a kill can cost at most."""
@@ -23,7 +25,8 @@ class Desk:
 
     def __init__(self, store: Store, run: str, folders: list[Path], clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.run, self.folders, self.clock = store, run, folders, clock
-        self._path = store.run_folder(run) / "checkpoint.safetensors"
+        self.folder = store.run_folder(run)
+        self._path = self.folder / "checkpoint.safetensors"
         self._last = clock()
 
     @property
@@ -42,15 +45,31 @@ class Desk:
         self._last = self.clock()
 
     def load_checkpoint(self) -> State | None:
-        """The last checkpoint; None where there is none, or it cannot be read (then the run begins again)."""
+        """The last checkpoint; None where there is none, or it cannot be read or is another version's (then the run begins again)."""
         if not self._path.is_file():
             return None
         try:
             with safe_open(self._path, framework="pt") as file:
                 numbers = json.loads(file.metadata()["state"])
+                if numbers.get("layout") != LAYOUT:
+                    return None
                 return State({name: file.get_tensor(name) for name in file.keys()}, numbers)  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return None
+
+    def inputs(self, content: str) -> list[str]:
+        """Texts of a kept file without labels; none where there is no such file.
+
+        Raises:
+            NotFoundError: it is no longer here; DataError: it holds no texts.
+        """
+        if not content:
+            return []
+        table = read("inputs", self.store.content(content), ReadOptions(unlabelled=True))
+        columns = text_columns(table)
+        if not columns:
+            raise DataError(f"the inputs have no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
+        return [text for text in table.column(columns[0]) if text]
 
     def put(self, kind: str, at: int, data: dict[str, Any], **columns: Any) -> None:
         """Store one event of step ``at``, and changes of the run's row with it."""

@@ -1,32 +1,45 @@
-"""Judging: every contestant answers the same rows through the same scorer, label words and decoding. A generator, a slice at a time."""
+"""Judging: every contestant answers the same rows through the same scorer, label words and decoding. A generator, a slice at a time.
+
+What a contestant answered to a row is remembered by content (who: its fingerprint; what: the row's token ids), so that no row is scored twice.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from steering.engine.memory import Memory, Nothing, input_key, root_digest, scope_of
 from steering.evaluate.comparison import Judged, compare_classification, compare_generation
 from steering.evaluate.results import Comparison
-from steering.lm.encode import Encoded, encode_examples, encode_labels
+from steering.lm.encode import encode_examples, encode_labels
+from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, score_labels
-from steering.spec import Example, TaskSpec
+from steering.spec import Example, TaskSpec, digest
+from steering.store import Kept
 
 ROWS_AT_ONCE = 32
 """Answers generated in one batch."""
 
 
-Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range, torch.Tensor]]]
+Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range, Tensor]]]
 """How label log-probabilities are made, as :func:`~steering.lm.scoring.score_labels` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
     """Something that answers. ``spoken`` is how a sentence calls it; ``fingerprint`` says what produced its outputs; ``scorer``: the model's own
-    log-probabilities under the root, unless something fitted stands on top of them."""
+    log-probabilities under the root, unless something fitted stands on top of them.
+
+    ``row_root``: a root for every row, where it depends on the row (nearest demonstrations). ``members`` with ``combine``: it is made of others'
+    log-probabilities [N, K] each, which are then scored (and remembered) as theirs. ``siblings``: what other training seeds became.
+    ``seen``: keys of the rows it was made from; None: not known. ``text``: what of it is text. ``made``: how it came about, plain JSON values.
+    """
 
     name: str
     kind: str
@@ -34,6 +47,14 @@ class Contestant:
     root: Root
     fingerprint: str
     scorer: Scorer = score_labels
+    row_root: Callable[[Example], Root] | None = None
+    members: "tuple[Contestant, ...]" = ()
+    combine: Callable[[Sequence[Tensor]], Tensor] | None = None
+    siblings: tuple[Root, ...] = ()
+    seen: frozenset[str] | None = frozenset()
+    text: str = ""
+    flags: tuple[str, ...] = ()
+    made: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,71 +66,188 @@ class Judging:
     rows: int
 
 
+def question(contestants: Sequence[Contestant], rows: Sequence[Example]) -> tuple[str, str]:
+    """What a look at test rows is counted under: a digest of the rows, and one of who is asked."""
+    return digest(sorted(row.key for row in rows)), digest(sorted(one.fingerprint for one in contestants))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What was declared before the rows were looked at; see :mod:`steering.evaluate.comparison`. ``metric`` is for generation."""
+
+    primary: tuple[str, str] | None = None
+    margin: float | None = None
+    metric: str = "chrf"
+    reveal: int = 1
+    groups: tuple[str, ...] | None = None
+
+
+Answering = Generator[Judging, None, list[Judged]]
+
+
 def judge(
-    lm: FrozenLM, task: TaskSpec, contestants: Sequence[Contestant], rows: Sequence[Example], *, primary: tuple[str, str] | None = None
+    lm: FrozenLM,
+    task: TaskSpec,
+    contestants: Sequence[Contestant],
+    rows: Sequence[Example],
+    *,
+    primary: tuple[str, str] | None = None,
+    reveal: int = 1,
+    groups: tuple[str, ...] | None = None,
+    memory: Memory | None = None,
 ) -> Iterator[Judging | Comparison]:
-    """Yields progress, and the comparison last.
+    """Yields progress, and the comparison last; ``primary``, ``reveal``, ``groups`` as in :class:`Terms`.
 
     Raises:
         InputError: unusable scores; TemplateError: label words that cannot be told apart.
     """
+    results = yield from answers(lm, task, contestants, rows, memory)
+    yield compared(task, results, rows, Terms(primary=primary, reveal=reveal, groups=groups))
+
+
+def compared(task: TaskSpec, results: Sequence[Judged], rows: Sequence[Example], terms: Terms) -> Comparison:
+    """What the answers show.
+
+    Raises:
+        InputError: unusable scores, or a metric that does not apply.
+    """
+    shared: dict[str, Any] = {"primary": terms.primary, "margin": terms.margin, "reveal": terms.reveal, "groups": terms.groups}
+    if task.kind == "classification":
+        words = list(task.label_words)
+        numbers = {name: i for i, name in enumerate(words)}
+        return compare_classification(results, [numbers[row.target] for row in rows], words, **shared)
+    return compare_generation(results, [[row.target, *row.references] for row in rows], metric=terms.metric, **shared)
+
+
+def answers(lm: FrozenLM, task: TaskSpec, contestants: Sequence[Contestant], rows: Sequence[Example], memory: Memory | None = None) -> Answering:
+    """What every contestant answers to every row; yields progress.
+
+    Raises:
+        TemplateError: label words that cannot be told apart, or a prompt that leaves no room.
+    """
     # Encoded once, with room for the longest root: a long row is cut the same way for everybody.
     data = encode_examples(lm, task, rows, max(c.root.length for c in contestants))
+    room = _Room(lm, task, rows, data.inputs, memory or Nothing())
     results: list[Judged] = []
     for contestant in contestants:
-        found: Judged | None = None
-        for item in _answer(lm, task, contestant, data):
-            if isinstance(item, Judging):
-                yield item
-            else:
-                found = item
-        assert found is not None
-        results.append(found)
-    if task.kind == "classification":
-        yield compare_classification(results, list(data.truth), list(task.label_words), primary=primary)
-    else:
-        yield compare_generation(results, [[row.target, *row.references] for row in rows], primary=primary)
-
-
-def _answer(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | Judged]:
-    work = _labels if task.kind == "classification" else _texts
-    seconds, start = 0.0, time.perf_counter()
-    for item in work(lm, task, contestant, data):
-        seconds += time.perf_counter() - start
-        if isinstance(item, Judging):
-            yield item
-            start = time.perf_counter()  # what happens between slices (other jobs) is not this contestant's time
-            continue
-        log_probs, predictions = item
-        yield Judged(
-            name=contestant.name,
-            kind=contestant.kind,
-            log_probs=log_probs,
-            predictions=predictions,
-            prompt_tokens=contestant.root.length,
-            seconds=seconds,
-            fingerprint=contestant.fingerprint,
-            spoken=contestant.spoken,
+        values, seconds = yield from room.answer(contestant)
+        seeds = [values] if contestant.siblings else []
+        for root in contestant.siblings:
+            other = replace(contestant, root=root, siblings=(), fingerprint=f"{contestant.fingerprint} {root_digest(root)}")
+            seeds.append((yield from room.answer(other))[0])
+        labels = task.kind == "classification"
+        results.append(
+            Judged(
+                name=contestant.name,
+                kind=contestant.kind,
+                log_probs=torch.tensor(values).numpy() if labels else None,
+                predictions=() if labels else tuple(values),
+                seed_log_probs=tuple(torch.tensor(found).numpy() for found in seeds) if labels else (),
+                seed_predictions=() if labels else tuple(tuple(found) for found in seeds),
+                prompt_tokens=contestant.root.length,
+                seconds=seconds,
+                fingerprint=contestant.fingerprint,
+                spoken=contestant.spoken,
+                flags=contestant.flags,
+                made=contestant.made,
+            )
         )
+    return results
 
 
-def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | tuple[object, tuple[str, ...]]]:
-    parts, done = [], 0
-    for _, log_probs in contestant.scorer(lm, contestant.root, data.inputs, encode_labels(lm, task)):
-        parts.append(log_probs)
-        done += log_probs.shape[0]
-        yield Judging(contestant=contestant.name, done=done, rows=len(data.inputs))
-    yield torch.cat(parts).numpy(), ()
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """The rows as everybody reads them, and what is remembered of earlier answers."""
+
+    lm: FrozenLM
+    task: TaskSpec
+    rows: Sequence[Example]
+    inputs: Sequence[Ids]
+    memory: Memory
+
+    def answer(self, contestant: Contestant) -> Generator[Judging, None, tuple[list[Any], float]]:
+        """Log-probabilities (a list of K) or a text for every row, and the seconds that all of them took, whenever that was."""
+        if contestant.combine is not None:
+            parts, seconds = [], 0.0
+            for member in contestant.members:
+                found, took = yield from self.answer(member)
+                parts.append(torch.tensor(found))
+                seconds += took
+            return contestant.combine(parts).tolist(), seconds
+        scope = scope_of(self.lm, self.task, contestant.fingerprint)
+        own = contestant.row_root is not None
+        keys = [input_key(ids, row.key if own else "") for ids, row in zip(self.inputs, self.rows, strict=True)]
+        known = self.memory.recall(scope, keys)
+        first = {key: i for i, key in reversed(list(enumerate(keys)))}
+        todo = [i for i, key in enumerate(keys) if key not in known and first[key] == i]
+        work = _labels if self.task.kind == "classification" else _texts
+        start = time.perf_counter()
+        for part in work(self.lm, self.task, contestant, [self.inputs[i] for i in todo], [self.rows[i] for i in todo]):
+            if part:
+                each = (time.perf_counter() - start) / len(part)
+                fresh = {keys[todo[i]]: Kept(value, each) for i, value in part.items()}
+                self.memory.keep(scope, fresh)
+                known |= fresh
+                start = time.perf_counter()
+            yield Judging(contestant=contestant.name, done=len(self.rows) - sum(key not in known for key in keys), rows=len(self.rows))
+            if part:
+                start = time.perf_counter()  # what happens between slices (other jobs) is not this contestant's time
+        return [known[key].value for key in keys], sum(known[key].seconds for key in keys)
 
 
-def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, data: Encoded) -> Iterator[Judging | tuple[object, tuple[str, ...]]]:
+Part = dict[int, Any]
+"""Answers by the number of the input; empty: a slice without a finished one."""
+
+
+def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:
+    if not inputs:
+        return
+    labels = encode_labels(lm, task)
+    found = (
+        contestant.scorer(lm, contestant.root, inputs, labels)
+        if contestant.row_root is None
+        else _by_row(lm, contestant.row_root, rows, inputs, labels)
+    )
+    for part, log_probs in found:
+        yield dict(zip(part, log_probs.tolist(), strict=True))
+
+
+def _by_row(
+    lm: FrozenLM, root_of: Callable[[Example], Root], rows: Sequence[Example], inputs: Sequence[Ids], labels: Labels
+) -> Iterator[tuple[range, Tensor]]:
+    """Every input under a root of its own: several small trees in one packed row."""
+    at = 0
+    while at < len(inputs):
+        trees: list[Tree] = []
+        tokens = 0
+        while at + len(trees) < len(inputs):
+            i = at + len(trees)
+            tree = Tree(root_of(rows[i]), (labels.branch(inputs[i]),))
+            tokens += tree.root.length + tree.branches[0].tokens
+            if trees and tokens > lm.tokens_per_slice:
+                break
+            trees.append(tree)
+        with torch.no_grad():
+            logits = lm.logits(trees)
+        yield range(at, at + len(trees)), labels.log_probs(logits).cpu()
+        at += len(trees)
+
+
+def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:
+    if not inputs:
+        return
     decoding = Decoding(max_new_tokens=task.max_new_tokens, stop_newline=task.stop == "newline")
     with torch.no_grad():
-        root = lm.to_kv(contestant.root)
-    texts: list[str] = []
-    for at in range(0, len(data.inputs), ROWS_AT_ONCE):
-        for answers in generate(lm, [(root, ids) for ids in data.inputs[at : at + ROWS_AT_ONCE]], decoding):
-            yield Judging(contestant=contestant.name, done=at, rows=len(data.inputs))
-            last = answers
-        texts += [answer.text for answer in last]
-    yield None, tuple(texts)
+        shared = lm.to_kv(contestant.root)
+    for at in range(0, len(inputs), ROWS_AT_ONCE):
+        batch = range(at, min(at + ROWS_AT_ONCE, len(inputs)))
+        roots = [shared if contestant.row_root is None else _kv(lm, contestant.row_root(rows[i])) for i in batch]
+        for found in generate(lm, [(root, inputs[i]) for root, i in zip(roots, batch, strict=True)], decoding):
+            last = found
+            yield {}
+        yield {i: answer.text for i, answer in zip(batch, last, strict=True)}
+
+
+def _kv(lm: FrozenLM, root: Root) -> Root:
+    with torch.no_grad():
+        return lm.to_kv(root)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,23 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
+from steering.engine.comparing import compare
+from steering.engine.cost import cost
+from steering.engine.crossval import cross_validate
+from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
-from steering.engine.judging import Contestant, judge
+from steering.engine.judging import Contestant
+from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
-from steering.engine.views import look_and_keep
-from steering.evaluate.results import Comparison, comparison_json
-from steering.knobs import from_json
+from steering.engine.views import Measured, look_and_keep
+from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
-from steering.methods.forms import root_of
-from steering.spec import TaskSpec
+from steering.spec import RunSpec, TaskSpec
 from steering.store import Store
 
 
@@ -39,7 +43,19 @@ class Office:
         task = from_json(TaskSpec, payload["task"])
         train = self.store.dataset(payload["train"]).examples if payload.get("train") else ()
         by_side = {side: [e for e in train if e.side == side] for side in ("train", "validation")}
-        return contestants.Context(task, by_side["train"], self.folders, by_side["validation"])
+        rows = {side: self.store.dataset(payload[side]).examples for side in ("validation",) if payload.get(side)}
+        declared = {spec: frozenset(e.key for e in self.store.dataset(one).examples) for spec, one in payload.get("declared", {}).items()}
+        return contestants.Context(task, by_side["train"], self.folders, rows.get("validation", by_side["validation"]), self.store, declared)
+
+    def saved(self, name: str) -> artifact.Artifact:
+        """A saved prompt of the loaded model.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one of another model.
+        """
+        made = artifact.read(artifact.find(self.folders, name))
+        artifact.require_fit(made.card, model=self.lm.id, fingerprint=self.lm.fingerprint)
+        return made
 
     def enter(self, specs: list[str], context: contestants.Context) -> Generator[dict[str, Any], None, list[Contestant]]:
         """All contestants by their written forms; yields while something is fitted."""
@@ -57,26 +73,7 @@ class Office:
 
     def contestant(self, spec: str, context: contestants.Context) -> Generator[None, None, Contestant]:
         """A contestant by its written form; ``run:ID`` is what a run holds as its best so far."""
-        if spec.startswith("run:"):
-            run = spec.removeprefix("run:")
-            saved = self.store.events(run, ("artifact",))
-            if saved:
-                spec = f"saved:{saved[-1].data['name']}"
-            else:
-                return self._unfinished(run)
         return (yield from contestants.enter(self.lm, spec, context))
-
-    def _unfinished(self, run: str) -> Contestant:
-        """The best vectors of a run that has not ended, from its last checkpoint; its step 0 is the manual prompt."""
-        from steering.engine.desk import Desk
-
-        spec = self.store.run(run).spec
-        state = Desk(self.store, run, self.folders).load_checkpoint()
-        if state is None:
-            context = contestants.Context(spec.task, (), self.folders)
-            return contestants.build(self.lm, f"prompt:{spec.task.prompt}" if spec.task.prompt.strip() else "none", context)
-        best = {name.removeprefix("best."): t for name, t in state.tensors.items() if name.startswith("best.")}
-        return contestants.learned(self.lm, spec.method, root_of(self.lm, best), f"{run} step {int(state.numbers['best_step'])}")
 
 
 def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -108,27 +105,34 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One view of a saved prompt; the result is kept in the store and only named here."""
-    made = artifact.read(artifact.find(office.folders, payload["name"]))
-    artifact.require_fit(made.card, model=office.lm.id, fingerprint=office.lm.fingerprint)
-    for _ in look_and_keep(office.lm, office.store, made, payload["view"]):
-        yield {}
+    """One view of a saved prompt; the result is kept in the store and only named here. Until then: ``progress``, and perhaps a ``preview``."""
+    lm, (made, other) = office.lm, (office.saved(payload[key]) if payload.get(key) else None for key in ("name", "other"))
+    assert made is not None
+    given = {key: str(payload.get(key, "")) for key in ("data", "rows", "text")}
+    measured = Measured(other=other, prompts=tuple(payload.get("prompts", ())), **given)
+    yield from look_and_keep(lm, office.store, made, payload["view"], measured, again=bool(payload.get("again")))
     yield {"artifact": made.digest, "view": payload["view"]}
-
-
-def compare(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Judge contestants on all rows of a dataset."""
-    context = office.context(payload)
-    entered = yield from office.enter(payload["contestants"], context)
-    rows = office.store.dataset(payload["rows"]).examples
-    for item in judge(office.lm, context.task, entered, rows):
-        yield comparison_json(item) if isinstance(item, Comparison) else {}
 
 
 def describe(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Load the model and say what it is: a warm-up, and a refusal before anything starts."""
     lm = office.lm
     yield {"id": lm.id, "fingerprint": lm.fingerprint, "device": str(lm.device), "dtype": str(lm.dtype).removeprefix("torch."), "layout": lm.layout}
+
+
+def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run would take, by a dry run on this machine; a refusal where it cannot fit."""
+    spec = from_json(RunSpec, payload["spec"])
+    found: list[Estimate] = []
+
+    def work() -> Generator[None, None, None]:
+        # Without the teacher: what it costs to learn does not depend on what is learned.
+        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        found.append((yield from estimate(begun.trainer)))
+
+    for _ in work():
+        yield {}
+    yield to_json(found[0])
 
 
 def read(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -153,9 +157,15 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
+    "cross_validate": cross_validate,
+    "cost": cost,
     "describe": describe,
     "read": read,
     "certainty": certain,
     "chat": chat,
+    "estimate": estimated,
     "import": bring_in,
+    "prune": prune,
+    "strength": strengthen,
+    "zones": zones,
 }

@@ -4,29 +4,32 @@ Every phase can be cut anywhere and begun again: training continues from its che
 events are keyed so that repeating overwrites.
 """
 
-import dataclasses
 import time
-from collections.abc import Generator, Iterator, Sequence
-from functools import partial
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from steering import artifact
-from steering.engine import contestants
+from steering.engine import contestants, trail
+from steering.engine.beginning import Beginning, begin
+from steering.engine.comparing import groups_of
 from steering.engine.desk import Desk
-from steering.engine.judging import Judging, judge
+from steering.engine.estimate import estimate
+from steering.engine.judging import Judging, judge, question
+from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
-from steering.errors import DataError
 from steering.evaluate.results import Comparison, comparison_json
-from steering.lm.encode import encode_examples, encode_labels
+from steering.knobs import to_json
+from steering.lm.encode import encode_labels
 from steering.lm.frozen import FrozenLM
-from steering.methods import Setting, method, options
-from steering.methods.contract import Steering
 from steering.methods.forms import root_of
-from steering.spec import SIDES, Example, RunSpec, Side
+from steering.spec import RunSpec
 from steering.store import Dataset
-from steering.train.events import Tick
-from steering.train.trainer import Material, Trainer
+from steering.train.events import Snapshot, Tick
+from steering.train.gradients import Thrift
+from steering.train.schedule import legs
+from steering.train.trainer import Trainer
 
 VIEWS_AFTER = ("neighbours", "map", "prefix")
 """Views that every finished run carries, where they apply."""
@@ -38,19 +41,23 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     Raises:
         SteeringError: of any room; the caller files it with the run.
     """
-    by_side: dict[Side, list[Example]] = {side: [e for e in dataset.examples if e.side == side] for side in SIDES}
-    steering, trainer = _begin(lm, spec, by_side, desk)
+    desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
+    begun = yield from begin(lm, spec, dataset, desk.folders, desk.inputs(spec.inputs))
+    trainer = begun.trainer
     started = time.time()
     yield
+    yield from _prepare(lm, spec, begun, desk)
     finished = yield from _train(trainer, desk)
     _say_progress(desk, "saving", trainer)
-    made = _artifact(lm, spec, steering, trainer, desk)
+    made = _artifact(lm, spec, begun, desk)
     path = desk.save_artifact(made)
     desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
     if not finished:
         return
-    comparison = yield from _judge(lm, spec, by_side, trainer, desk)
+    comparison = yield from _judge(lm, spec, begun, dataset, desk)
     if comparison is not None:
+        if begun.lesson is not None:
+            desk.put("imitation", trainer.step, agreement(lm, begun.lesson, root_of(lm, trainer.best).detach(), comparison))
         made = _with_scores(made, comparison)
         path = desk.save_artifact(made)
         desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
@@ -58,108 +65,122 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         return
     _say_progress(desk, "reading", trainer)
     for name in VIEWS_AFTER:
-        yield from look_and_keep(lm, desk.store, made, name)
+        for _ in look_and_keep(lm, desk.store, made, name):
+            yield
 
 
-def _begin(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], desk: Desk) -> tuple[Steering, Trainer]:
-    """Encode the rows, build the method at step 0, restore a checkpoint."""
-    chosen = method(spec.method)
-    setting = Setting(spec.task, by_side["train"], spec.recipe.seed, partial(contestants.saved_start, lm, desk.folders))
-    steering = chosen.build(lm, setting, options(spec.method, spec.options))
-    if not steering.parameters():
-        raise DataError(f"method {spec.method!r} learns nothing.", "Choose a learned method; manual and few-shot are contestants, not runs.")
-    labels = encode_labels(lm, spec.task) if spec.task.kind == "classification" else None
-    length = steering.root().length
-    looked_at = thin(by_side["validation"], spec.recipe.validation_rows)
-    train = encode_examples(lm, spec.task, by_side["train"], length)
-    validation = encode_examples(lm, spec.task, looked_at, length)
-    material = Material(train, validation, labels)
-    trainer = Trainer(lm, steering, material, spec.recipe, rate=chosen.rate)
-    state = desk.load_checkpoint()
+def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
+    """Say what begins; continue from a checkpoint, or measure first what it will take."""
+    trainer, state = begun.trainer, desk.load_checkpoint()
+    _say_started(lm, spec, begun, desk)
     if state is not None:
         trainer.restore(state)
-    vectors = steering.vectors()
+    else:
+        desk.store.update_run(desk.run, phase="measuring")
+        found = yield from estimate(begun.fresh())
+        trainer.thrift = Thrift(found.budget, found.recompute)
+        desk.put("estimate", 0, to_json(found))
+    desk.store.update_run(desk.run, phase="training", step=trainer.step, steps=trainer.leg_start + sum(legs(spec.recipe)[trainer.leg :]))
+
+
+def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> None:
+    first, trainer = begun.steerings[0], begun.trainer
+    shared = spec.task.kind == "classification" and encode_labels(lm, spec.task).shared_first
     desk.put(
         "started",
         0,
         {
-            "virtual_tokens": length,
-            "trainable_parameters": sum(p.numel() for p in steering.parameters().values()),
-            "file_bytes": sum(4 * t.numel() for t in vectors.values()),
-            "rows": {side: len(rows) for side, rows in by_side.items()},
-            "validation_rows": len(looked_at),
-            "cut_rows": train.cut + validation.cut,
-            "note": steering.note,
-            "label_note": _label_note(spec, labels is not None and labels.shared_first),
-            "rate": trainer.rate,
+            "virtual_tokens": first.root().length,
+            "trainable_parameters": sum(p.numel() for p in first.parameters().values()),
+            "file_bytes": sum(4 * t.numel() for t in first.vectors().values()),
+            "rows": {side: len(rows) for side, rows in begun.by_side.items()},
+            "validation_rows": len(begun.looked_at),
+            "cut_rows": begun.cut,
+            "watched": [{"values": row.values, "target": row.target} for row in begun.watched],
+            "note": first.note,
+            "label_note": _label_note(shared),
+            "rate": trainer.members[0].rate,
+            "seeds": len(trainer.candidates),
+            "folds": trainer.folds,
             "dtype": str(lm.dtype).removeprefix("torch."),
             "device": str(lm.device),
             "layout": lm.layout,
         },
-        phase="training",
-        step=trainer.step,
     )
-    return steering, trainer
 
 
-def thin(rows: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` validation rows, classes in their proportion: chosen by key, so that the same rows are looked at every time."""
-    if len(rows) <= most:
-        return list(rows)
-    piles: dict[str, list[Example]] = {}
-    for row in sorted(rows, key=lambda e: e.key):
-        piles.setdefault(row.target, []).append(row)
-    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
-    return [row for _, _, row in ranked[:most]]
-
-
-def _label_note(spec: RunSpec, shared: bool) -> str:
+def _label_note(shared: bool) -> str:
     return "Two label words begin with the same token, so whole words and an end token are scored." if shared else ""
 
 
 def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
-    """Train to the end; returns False where a stop was asked for."""
+    """Train to the end; returns False where a stop was asked for. Vectors that are not chosen are kept beside those that are."""
+    finished = yield from _follow(trainer, desk)
+    desk.save_checkpoint(trainer.state())
+    trail.keep_trail(desk.folder, trainer.chosen)
+    trail.write_seeds(desk.folder, {member.recipe.seed: member.best for member in trainer.siblings})
+    return finished
+
+
+def _follow(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
     for event in trainer.events():
         if isinstance(event, Tick):
             yield
             continue
-        kind = type(event).__name__.lower()
-        data = dataclasses.asdict(event)
-        desk.put(f"alarm.{data['kind']}" if kind == "alarm" else kind, data["step"], data, step=trainer.step)
-        if kind in ("step", "validation"):
+        if isinstance(event, Snapshot):
+            trail.add_snapshot(desk.folder, event.member, event.step, event.vectors)
+            continue
+        kind, data = type(event).__name__.lower(), to_json(event)
+        desk.put(_key(kind, data), data["step"], data, step=trainer.step)
+        if trainer.settled:
             if desk.stopping:
-                desk.save_checkpoint(trainer.state())
                 return False
             if desk.checkpoint_due:
                 desk.save_checkpoint(trainer.state())
             yield
-    desk.save_checkpoint(trainer.state())
     return True
+
+
+def _key(kind: str, data: dict[str, object]) -> str:
+    """Events are stored by step and kind: alarms of different kinds and members of one run stand side by side."""
+    if kind == "alarm":
+        return f"alarm.{data['kind']}"
+    return f"{kind}.{data['member']}" if kind in ("step", "validation") and data["member"] else kind
 
 
 def _say_progress(desk: Desk, phase: str, trainer: Trainer) -> None:
     desk.store.update_run(desk.run, phase=phase, step=trainer.step)
 
 
-def _judge(lm: FrozenLM, spec: RunSpec, by_side: dict[Side, list[Example]], trainer: Trainer, desk: Desk) -> Generator[None, None, Comparison | None]:
+def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk: Desk) -> Generator[None, None, Comparison | None]:
     """Judge on the held-out rows; returns the comparison, None where there are no such rows or a stop was asked for."""
+    by_side, trainer = begun.by_side, begun.trainer
     if not by_side["test"]:
         return None
     _say_progress(desk, "judging", trainer)
-    context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"])
-    specs = ["none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"]
-    entered = [contestants.build(lm, name, context) for name in specs]
-    entered.append(contestants.learned(lm, spec.method, root_of(lm, trainer.best), desk.run))
+    context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"], desk.store)
+    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
+    balance = ["manual+bias"] if own and spec.task.kind == "classification" else []
+    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}", *balance])
+    entered = []
+    for name in specs:
+        entered.append((yield from contestants.enter(lm, name, context)))
+    others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
+    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
-    primary = (entered[-1].name, entered[1].name if spec.task.prompt.strip() else entered[0].name)
-    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary):
+    rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
+    primary = (entered[-1].name, rival.name)
+    reveal = desk.store.reveal(*question(entered, by_side["test"]))
+    groups = groups_of(by_side["test"], dataset.reading.get("group_column"))
+    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary, reveal=reveal, groups=groups, memory=desk.store):
         if isinstance(item, Comparison):
-            desk.put("comparison", trainer.step, comparison_json(item) | {"inputs": [row.values for row in by_side["test"]]})
+            rows = {"inputs": [row.values for row in by_side["test"]], "lines": [row.row for row in by_side["test"]], "reveal": reveal}
+            desk.put("comparison", trainer.step, comparison_json(item) | rows)
             return item
         if desk.stopping:
             return None
         if _worth_saying(item):
-            desk.put("judging", 0, dataclasses.asdict(item))
+            desk.put("judging", 0, asdict(item))
         yield
     raise AssertionError("judging ends with a comparison")
 
@@ -168,12 +189,14 @@ def _worth_saying(item: Judging) -> bool:
     return item.done % 16 == 0 or item.done == item.rows
 
 
-def _artifact(lm: FrozenLM, spec: RunSpec, steering: Steering, trainer: Trainer, desk: Desk) -> artifact.Artifact:
+def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> artifact.Artifact:
+    trainer = begun.trainer
+    plan, steering = begun.kept
     tensors = {name: np.ascontiguousarray(t.cpu().numpy(), dtype=np.float32) for name, t in trainer.best.items()}
     card = artifact.Card(
         name=artifact.safe_name(spec.name),
         title=spec.name,
-        method=spec.method,
+        method=plan.method,
         model=lm.id,
         revision=lm.revision,
         fingerprint=lm.fingerprint,
@@ -211,5 +234,5 @@ def _with_scores(made: artifact.Artifact, comparison: Comparison) -> artifact.Ar
     wanted = ("accuracy", "accuracy_ci", "macro_f1", "nll", "exact_match", "chrf")
     scores = {name: getattr(learned, name) for name in wanted if getattr(learned, name) is not None} | {"test_rows": comparison.n}
     primary = comparison.primary
-    card = dataclasses.replace(made.card, scores=made.card.scores | scores, verdict=primary.sentence if primary else "")
+    card = replace(made.card, scores=made.card.scores | scores, verdict=primary.sentence if primary else "")
     return artifact.Artifact(card, made.tensors)

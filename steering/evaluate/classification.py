@@ -142,13 +142,13 @@ def expected_calibration_error(confidence: Floats, correct: Any) -> float:
 
     5 bins below 200 rows, else 10; equal confidences share a bin, so the order of the rows does not matter.
     """
-    gaps = np.bincount(_bins(confidence), weights=np.asarray(correct, dtype=np.float64) - confidence)
+    gaps = np.bincount(bins_of(confidence), weights=np.asarray(correct, dtype=np.float64) - confidence)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
 def ece_band(confidence: Floats, *, seed: int, draws: int = 1000) -> Interval:
     """The middle 95 % of the ECE when every confidence is exactly right (consistency resampling, Bröcker & Smith 2007): never just 0."""
-    bins = _bins(confidence)
+    bins = bins_of(confidence)
     member = np.eye(int(bins.max()) + 1)[bins]  # [N, bins]
     rng = np.random.default_rng(seed)
     simulated = [float(np.abs(((rng.random(len(confidence)) < confidence) - confidence) @ member).sum() / len(confidence)) for _ in range(draws)]
@@ -156,7 +156,8 @@ def ece_band(confidence: Floats, *, seed: int, draws: int = 1000) -> Interval:
     return float(low), float(high)
 
 
-def _bins(confidence: Floats) -> NDArray[np.intp]:
+def bins_of(confidence: Floats) -> NDArray[np.intp]:
+    """[N] the equal-mass bin of every row: 5 bins below 200 rows, else 10."""
     count = 5 if len(confidence) < 200 else 10
     inner = np.quantile(confidence, np.linspace(0, 1, count + 1))[1:-1]
     return np.searchsorted(inner, confidence, side="right")

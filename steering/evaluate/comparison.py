@@ -8,18 +8,21 @@ The primary pair was declared before the rows were looked at and keeps its own p
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from steering.errors import InputError
-from steering.evaluate.classification import check_truth, normalise, predict, score_classification
+from steering.evaluate.classification import ClassificationScores, check_truth, normalise, predict, score_classification
 from steering.evaluate.decision import METRICS
 from steering.evaluate.generation import score_generation
 from steering.evaluate.intervals import Floats
 from steering.evaluate.paired import holm, mcnemar, paired_counts, permutation
+from steering.evaluate.prior import SharePrior
+from steering.evaluate.prior import share_prior as share_prior_of
+from steering.evaluate.resample import Gap, classification_sums, gaps, generation_sums
 from steering.evaluate.results import METRICS_OF, Comparison, ContestantResult, Row, pair
 from steering.evaluate.verdict import Verdict, classification_verdict, generation_verdict
 from steering.spec import Kind
@@ -31,7 +34,7 @@ class Judged:
 
     ``log_probs`` is [N, K] for classification, ``predictions`` [N] texts for generation; ``seed_log_probs`` and ``seed_predictions`` hold one
     of these per training seed. ``spoken`` is how a sentence calls it ("your manual prompt", "no prompt"); empty: its name.
-    ``seconds`` is the time for all rows.
+    ``seconds`` is the time for all rows. ``flags`` and ``made`` are handed on as they are (see :class:`~steering.evaluate.results.ContestantResult`).
     """
 
     name: str
@@ -44,6 +47,8 @@ class Judged:
     seconds: float = 0.0
     fingerprint: str = ""
     spoken: str = ""
+    flags: tuple[str, ...] = ()
+    made: dict[str, Any] = field(default_factory=dict)
 
 
 def compare_classification(
@@ -55,6 +60,7 @@ def compare_classification(
     share_prior: float | None = None,
     margin: float | None = None,
     reveal: int = 1,
+    groups: Sequence[Any] | None = None,
 ) -> Comparison:
     """Judge every contestant and every pair by right and wrong.
 
@@ -63,7 +69,8 @@ def compare_classification(
         truth: [N] index of the true label.
         labels: the K labels.
         primary: names (a, b) of the comparison declared beforehand; with two contestants it may be left out.
-        share_prior, margin, reveal: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair only.
+        share_prior, margin, reveal, groups: see :func:`~steering.evaluate.verdict.classification_verdict`; the first is said of the primary pair,
+            and measured where ``manual+bias`` is among the contestants.
 
     Raises:
         InputError: contestants without a name of their own, or judged on other rows, an unknown primary, or unusable scores.
@@ -71,16 +78,19 @@ def compare_classification(
     pairs = _pairs(results, primary)
     contestants, correct, seeds = [], [], []
     for one in results:
-        scores = score_classification(one.log_probs, truth, labels)
+        scores = _scored(one, truth, labels)
         target = check_truth(truth, scores.n, labels, len(labels))
         guess = predict(normalise(one.log_probs))
         correct.append((guess == target).astype(np.float64))
         seeds.append([(predict(normalise(logp)) == target).astype(np.float64) for logp in one.seed_log_probs])
         names = tuple(labels[index] for index in guess)
-        contestants.append(_result(one, scores, "classification", names))
+        contestants.append(_result(one, scores, "classification", names, label_probs=_shares(one.log_probs)))
+
+    found = _prior(results, correct, pairs)
+    said = share_prior if found is None else found.share
 
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
-        prior = share_prior if p_adjusted is None else None
+        prior = said if p_adjusted is None else None
         return classification_verdict(
             correct[a],
             correct[b],
@@ -91,10 +101,17 @@ def compare_classification(
             share_prior=prior,
             margin=margin,
             reveal=reveal,
+            groups=groups,
         )
 
+    def chance(a: int, b: int) -> float:
+        return _chance(correct[a], correct[b], groups)
+
     targets = [labels[int(index)] for index in np.asarray(truth)]
-    return _comparison("classification", results, contestants, pairs, lambda a, b: _mcnemar(correct[a], correct[b]), judge, targets, correct)
+    sums = [classification_sums(one.log_probs, truth, len(labels)) for one in results]
+    resampled = gaps(sums, [(a, b) for a, b, _ in pairs], groups)
+    made = _comparison("classification", results, contestants, pairs, chance, judge, targets, correct, resampled)
+    return replace(made, labels=tuple(labels), notes=_one_class(targets, labels), share_prior=found)
 
 
 def compare_generation(
@@ -105,6 +122,7 @@ def compare_generation(
     primary: tuple[str, str] | None = None,
     margin: float | None = None,
     reveal: int = 1,
+    groups: Sequence[Any] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Judge every contestant by all text metrics, and every pair by ``metric`` row by row ("exact_match": by right and wrong).
@@ -118,27 +136,62 @@ def compare_generation(
     if metric not in METRICS or metric == "accuracy":
         raise InputError(f"metric {metric!r} cannot compare texts.", f"Expected one of {', '.join(name for name in METRICS if name != 'accuracy')}.")
     pairs = _pairs(results, primary)
-    contestants, levels, seeds = [], [], []
+    contestants, levels, seeds, sums = [], [], [], []
     for one in results:
         scores = score_generation(one.predictions, references)
+        sums.append(generation_sums(one.predictions, references, scores.each))
         contestants.append(_result(one, scores, "generation", tuple(one.predictions)))
         levels.append(_row_scores(scores.each, metric))
         seeds.append([_row_scores(score_generation(texts, references).each, metric) for texts in one.seed_predictions])
 
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
         names = {"learned_name": results[a].spoken or results[a].name, "baseline_name": results[b].spoken or results[b].name}
-        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal}
+        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal, "groups": groups}
         if metric == "exact_match":
             return classification_verdict(levels[a], levels[b], seed_correct=seeds[a], metric_name=metric, **shared)
         return generation_verdict(levels[a], levels[b], metric, seed_scores=seeds[a], seed=seed, **shared)
 
     def chance(a: int, b: int) -> float:
-        return _mcnemar(levels[a], levels[b]) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed)
+        return _chance(levels[a], levels[b], groups) if metric == "exact_match" else permutation(levels[a], levels[b], seed=seed, groups=groups)
 
-    return _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels)
+    resampled = gaps(sums, [(a, b) for a, b, _ in pairs], groups, seed=seed)
+    made = _comparison("generation", results, contestants, pairs, chance, judge, [refs[0] for refs in references], levels, resampled)
+    return replace(made, metric=metric)
 
 
-def _mcnemar(a: Floats, b: Floats) -> float:
+def _scored(one: Judged, truth: Any, labels: Sequence[str]) -> ClassificationScores:
+    """Scores, or the error with the contestant's name."""
+    try:
+        return score_classification(one.log_probs, truth, labels)
+    except InputError as error:
+        raise InputError(f"{one.name}: {error.message}", error.hint) from None
+
+
+def _prior(results: Sequence[Judged], correct: Sequence[Floats], pairs: Sequence[tuple[int, int, bool]]) -> SharePrior | None:
+    """Label balance's share of the primary pair's gain, where its second is the manual prompt and the same with fitted biases was judged too."""
+    biased = next((i for i, one in enumerate(results) if one.kind == "manual_bias"), None)
+    first = next(((a, b) for a, b, primary in pairs if primary and results[b].kind == "manual"), None)
+    if biased is None or first is None or biased in first:
+        return None
+    return share_prior_of(correct[first[0]], correct[biased], correct[first[1]])
+
+
+def _shares(log_probs: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in np.exp(normalise(log_probs)).round(4).tolist())
+
+
+def _one_class(targets: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+    """What a test set of a single class cannot show."""
+    if len(set(targets)) != 1 or len(labels) < 2:
+        return ()
+    return (
+        f"All {len(targets)} rows are {targets[0]!r}: a contestant that always says so scores 100 %, and MCC is 0. Judge on rows of every class.",
+    )
+
+
+def _chance(a: Floats, b: Floats, groups: Sequence[Any] | None) -> float:
+    if groups is not None:
+        return permutation(a, b, seed=0, groups=groups)
     counts = paired_counts(a, b)
     return mcnemar(counts.a_only, counts.b_only)
 
@@ -170,7 +223,7 @@ def _pairs(results: Sequence[Judged], primary: tuple[str, str] | None) -> list[t
     return first + others
 
 
-def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...]) -> ContestantResult:
+def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...], **more: Any) -> ContestantResult:
     return ContestantResult(
         name=one.name,
         kind=one.kind,
@@ -178,7 +231,10 @@ def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...]) -
         seconds_per_example=one.seconds / scores.n,
         fingerprint=one.fingerprint,
         predictions=predictions,
-        **{name: getattr(scores, name) for name in METRICS_OF[task]},
+        flags=one.flags,
+        made=one.made,
+        **{name: getattr(scores, name) for name in METRICS_OF[task] if name not in more},
+        **more,
     )
 
 
@@ -191,6 +247,7 @@ def _comparison(
     judge: Callable[[int, int, float | None], Verdict],
     targets: Sequence[str],
     levels: Sequence[Floats],
+    resampled: Sequence[tuple[Gap, ...]],
 ) -> Comparison:
     others = [(a, b) for a, b, first in pairs if not first]
     adjusted = dict(zip(others, holm([chance(a, b) for a, b in others]), strict=True))
@@ -199,6 +256,8 @@ def _comparison(
         task=task,
         n=len(targets),
         contestants=tuple(contestants),
-        pairs=tuple(pair(results[a].name, results[b].name, first, verdicts[a, b]) for a, b, first in pairs),
+        pairs=tuple(
+            pair(results[a].name, results[b].name, first, verdicts[a, b], metrics) for (a, b, first), metrics in zip(pairs, resampled, strict=True)
+        ),
         rows=tuple(Row(target=target, scores=tuple(float(level[k]) for level in levels)) for k, target in enumerate(targets)),
     )

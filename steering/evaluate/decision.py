@@ -45,7 +45,7 @@ class Evidence:
     test: str
     difference: Estimate
     narrow: Estimate
-    """The 90 % interval, needed only with a margin: inside it both one-sided tests pass at 5 % (TOST, Schuirmann 1987)."""
+    """The 90 % interval, for margins: inside one both one-sided tests pass at 5 % (TOST, Schuirmann 1987)."""
     p_value: float
     adjusted: bool
     fixed: int
@@ -56,6 +56,8 @@ class Evidence:
     settle_n: int | None
     seed_differences: tuple[float, ...] = ()
     margin: float | None = None
+    groups: int = 0
+    """Groups of rows that were resampled together; 0: every row by itself."""
 
     @property
     def n(self) -> int:

@@ -33,7 +33,8 @@ class GenerationScores:
 
     ``exact_match`` ignores white space around the text, nothing else. ``chrf`` (chrF2, Popovic 2015) and ``bleu`` are corpus scores, which
     are not the mean of the rows; ``rouge_l`` is the mean F1 of the rows. ``json_valid`` is the share of outputs that parse as a JSON object
-    and ``json_field_f1`` the mean F1 of their fields; both are None unless most targets are JSON objects. Lengths are in characters.
+    and ``json_field_f1`` the mean F1 of their fields; both are None unless most targets are JSON objects. Lengths are in characters;
+    ``empty`` counts answers without any text, which score 0 like any other wrong one.
     """
 
     n: int
@@ -46,6 +47,7 @@ class GenerationScores:
     json_field_f1: float | None
     mean_length: float
     mean_target_length: float
+    empty: int
     each: RowScores
 
 
@@ -77,6 +79,7 @@ def score_generation(predictions: Sequence[str], references: Sequence[Sequence[s
         json_field_f1=sum(fields) / n if fields else None,
         mean_length=sum(map(len, predictions)) / n,
         mean_target_length=sum(sum(map(len, refs)) / len(refs) for refs in references) / n,
+        empty=sum(not text.strip() for text in predictions),
         each=RowScores(exact_match=exact, chrf=chrf_each, rouge_l=rouge, json_field_f1=fields),
     )
 
@@ -96,14 +99,21 @@ def _sacrebleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) 
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    filled = [[ref or " " for ref in refs] for refs in references]  # sacrebleu takes an empty reference for a missing one
-    most = max(map(len, filled))
-    streams: list[Any] = [[refs[k] if k < len(refs) else None for refs in filled] for k in range(most)]
-    texts = list(predictions)
+    filled, right, texts = _filled(references), streams(references), list(predictions)
     metric = CHRF()
     each = tuple(float(metric.sentence_score(text, refs).score) for text, refs in zip(texts, filled, strict=True))
     bleu = BLEU(force=True)  # force: no advice about texts that look tokenised
-    return float(CHRF().corpus_score(texts, streams).score), float(bleu.corpus_score(texts, streams).score), each
+    return float(CHRF().corpus_score(texts, right).score), float(bleu.corpus_score(texts, right).score), each
+
+
+def _filled(references: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[ref or " " for ref in refs] for refs in references]  # sacrebleu takes an empty reference for a missing one
+
+
+def streams(references: Sequence[Sequence[str]]) -> list[Any]:
+    """References as sacrebleu wants them: the first of every row, the second of every row (None where there is none), ..."""
+    filled = _filled(references)
+    return [[refs[k] if k < len(refs) else None for refs in filled] for k in range(max(map(len, filled)))]
 
 
 def json_object(text: str) -> dict[str, Any] | None:

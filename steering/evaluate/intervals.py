@@ -139,19 +139,19 @@ def paired_bootstrap(
         InputError: the two differ in length, are empty, or hold something that is not a number.
     """
     first, second = paired_rows(a, b)
-    members = _members(groups, len(first))
+    sets = members(groups, len(first))
     rng = np.random.default_rng(seed)
     if statistic is None:
         gaps = first - second
-        sums = np.array([gaps[rows].sum(axis=0) for rows in members], dtype=np.float64)
-        sizes = np.array([len(rows) for rows in members], dtype=np.float64)
-        drawn = np.concatenate([sums[draw].sum(axis=1) / sizes[draw].sum(axis=1) for draw in _draws(rng, len(members), resamples)])
+        sums = np.array([gaps[rows].sum(axis=0) for rows in sets], dtype=np.float64)
+        sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
+        drawn = np.concatenate([sums[draw].sum(axis=1) / sizes[draw].sum(axis=1) for draw in _draws(rng, len(sets), resamples)])
         value = float(gaps.mean())
     else:
         values = []
-        for draw in _draws(rng, len(members), resamples):
+        for draw in _draws(rng, len(sets), resamples):
             for chosen in draw:
-                rows = np.concatenate([members[index] for index in chosen])
+                rows = np.concatenate([sets[index] for index in chosen])
                 values.append(statistic(first[rows]) - statistic(second[rows]))
         drawn = np.array(values, dtype=np.float64)
         value = float(statistic(first) - statistic(second))
@@ -167,7 +167,12 @@ def _draws(rng: np.random.Generator, count: int, resamples: int) -> Iterator[NDA
         yield rng.integers(0, count, size=(min(slab, resamples - start), count))
 
 
-def _members(groups: Sequence[Any] | None, n: int) -> list[NDArray[np.int64]]:
+def members(groups: Sequence[Any] | None, n: int) -> list[NDArray[np.int64]]:
+    """Rows of every group, in the order in which the groups first occur; without groups every row alone.
+
+    Raises:
+        InputError: not one group a row.
+    """
     if groups is None:
         return list(np.arange(n).reshape(n, 1))
     if len(groups) != n:

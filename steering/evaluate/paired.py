@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from steering.errors import InputError
-from steering.evaluate.intervals import Estimate, Floats, newcombe_paired, paired_rows
+from steering.evaluate.intervals import Estimate, Floats, members, newcombe_paired, paired_rows
 
 _FLIPS_AT_ONCE = 2_000_000
 
@@ -86,13 +86,16 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(p) for p in multipletests(list(p_values), method="holm")[1])
 
 
-def permutation(a: Any, b: Any, *, seed: int, resamples: int = 10_000) -> float:
-    """Two-sided p of the mean difference when the two contestants are swapped row by row at random (Fisher 1935).
+def permutation(a: Any, b: Any, *, seed: int, resamples: int = 10_000, groups: Sequence[Any] | None = None) -> float:
+    """Two-sided p of the mean difference when the two contestants are swapped row by row at random (Fisher 1935); rows of one of ``groups`` [N]
+    are swapped together.
 
     The observed assignment counts as one of the draws, so p is never 0 and the test keeps its level (Phipson & Smyth 2010).
     """
     first, second = paired_rows(a, b)
     gaps: Floats = first - second
+    if groups is not None:
+        gaps = np.array([gaps[rows].sum() for rows in members(groups, len(gaps))])
     rng = np.random.default_rng(seed)
     observed = abs(gaps.sum())
     slack = 1e-9 * float(np.abs(gaps).sum())  # sums of the same numbers in another order differ in the last digits

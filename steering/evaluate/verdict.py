@@ -7,7 +7,7 @@
 Which kind it is, is decided in decision.py; how it is said, in wording.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from steering.errors import InputError
 from steering.evaluate.decision import FEWEST_DECISIVE, METRICS, Evidence, Metric, VerdictKind, decide, seed_gaps
-from steering.evaluate.intervals import Interval, mde, paired_bootstrap, paired_rows, settle_n
-from steering.evaluate.paired import mcnemar, paired_counts, permutation
+from steering.evaluate.intervals import Estimate, Interval, mde, members, paired_bootstrap, paired_rows, settle_n
+from steering.evaluate.paired import PairedCounts, mcnemar, paired_counts, permutation
 from steering.evaluate.wording import detail, sentence
 
 LEARNED = "Learned prompt"
@@ -39,6 +39,7 @@ class Verdict:
     metric: str
     difference: float
     ci: Interval
+    narrow: Interval
     p_value: float
     adjusted: bool
     fixed: int
@@ -64,8 +65,10 @@ def classification_verdict(
     margin: float | None = None,
     reveal: int = 1,
     metric_name: str = "accuracy",
+    groups: Sequence[Any] | None = None,
+    seed: int = 0,
 ) -> Verdict:
-    """Judge by right and wrong: Newcombe's paired interval and the exact McNemar test.
+    """Judge by right and wrong: Newcombe's paired interval and the exact McNemar test; rows in groups: the cluster bootstrap and its permutation.
 
     Args:
         learned_correct, baseline_correct: [N] true where right, the same rows in the same order.
@@ -74,6 +77,8 @@ def classification_verdict(
         share_prior: share of the gain that fitted label biases alone would bring.
         margin: a difference below this one would not matter (0.02 is 2 points); allows the verdict "equivalent".
         reveal: how many times these rows have been looked at.
+        groups: [N] rows that belong together (one customer, one document) are resampled together.
+        seed: of that resampling.
 
     Raises:
         InputError: different rows, no rows, or something else than right and wrong.
@@ -81,20 +86,22 @@ def classification_verdict(
     counts = paired_counts(learned_correct, baseline_correct)
     baseline = float(np.mean(np.asarray(baseline_correct, dtype=np.float64)))
     seeds = [float(np.mean(paired_rows(seed, baseline_correct)[0])) for seed in seed_correct]
-    difference, q = counts.difference(), counts.discordance
+    metric = _metric(metric_name)
+    test = _rows_apart(counts) if groups is None else _rows_together(learned_correct, baseline_correct, groups, metric, seed, 10_000)
     evidence = Evidence(
-        metric=_metric(metric_name),
-        test="exact McNemar",
-        difference=difference,
-        narrow=difference if margin is None else counts.difference(0.90),
-        p_value=mcnemar(counts.a_only, counts.b_only) if p_adjusted is None else p_adjusted,
+        metric=metric,
+        test=test.name,
+        difference=test.difference,
+        narrow=test.narrow,
+        p_value=test.p_value() if p_adjusted is None else p_adjusted,
         adjusted=p_adjusted is not None,
+        groups=test.groups,
         fixed=counts.a_only,
         broken=counts.b_only,
         both_right=counts.both,
         both_wrong=counts.neither,
-        detectable=max(mde(counts.n, q), min(1.0, FEWEST_DECISIVE / counts.n)),
-        settle_n=settle_n(q, difference.value),
+        detectable=max(test.detectable, min(1.0, FEWEST_DECISIVE / counts.n)),
+        settle_n=test.settle_n,
         seed_differences=seed_gaps(seeds, baseline),
         margin=margin,
     )
@@ -112,6 +119,7 @@ def generation_verdict(
     p_adjusted: float | None = None,
     margin: float | None = None,
     reveal: int = 1,
+    groups: Sequence[Any] | None = None,
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Verdict:
@@ -131,27 +139,73 @@ def generation_verdict(
     gaps = learned - baseline
     level = float(baseline.mean())
     seeds = [float(paired_rows(one, baseline)[0].mean()) for one in seed_scores]
-    difference = paired_bootstrap(learned, baseline, seed=seed, resamples=resamples)
     fixed, broken, same = gaps > 0, gaps < 0, gaps == 0
     metric = _metric(metric_name)
-    variance = float(gaps.var(ddof=1)) / metric.top**2 if len(gaps) > 1 else 1.0  # plays the part of q: per-row variance of the difference
+    test = _rows_together(learned, baseline, groups, metric, seed, resamples)
     evidence = Evidence(
         metric=metric,
-        test="paired permutation",
-        difference=difference,
-        narrow=difference if margin is None else paired_bootstrap(learned, baseline, seed=seed, resamples=resamples, level=0.90),
-        p_value=permutation(learned, baseline, seed=seed, resamples=resamples) if p_adjusted is None else p_adjusted,
+        test=test.name,
+        difference=test.difference,
+        narrow=test.narrow,
+        p_value=test.p_value() if p_adjusted is None else p_adjusted,
         adjusted=p_adjusted is not None,
+        groups=test.groups,
         fixed=int(fixed.sum()),
         broken=int(broken.sum()),
         both_right=int((same & (learned > 0)).sum()),
         both_wrong=int((same & (learned <= 0)).sum()),
-        detectable=mde(len(gaps), variance) * metric.top,
-        settle_n=settle_n(variance, difference.value / metric.top),
+        detectable=test.detectable,
+        settle_n=test.settle_n,
         seed_differences=seed_gaps(seeds, level),
         margin=margin,
     )
     return _verdict(evidence, learned_name, baseline_name, None, reveal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Test:
+    """How a difference was tested. ``groups``: how many groups of rows there are (0: every row stands alone)."""
+
+    name: str
+    difference: Estimate
+    narrow: Estimate
+    p_value: Callable[[], float]
+    detectable: float
+    settle_n: int | None
+    groups: int = 0
+
+
+def _rows_apart(counts: PairedCounts) -> _Test:
+    """Right and wrong, every row by itself."""
+    difference, q = counts.difference(), counts.discordance
+    return _Test(
+        name="exact McNemar",
+        difference=difference,
+        narrow=counts.difference(0.90),
+        p_value=lambda: mcnemar(counts.a_only, counts.b_only),
+        detectable=mde(counts.n, q),
+        settle_n=settle_n(q, difference.value),
+    )
+
+
+def _rows_together(learned: Any, baseline: Any, groups: Sequence[Any] | None, metric: Metric, seed: int, resamples: int) -> _Test:
+    """Scores of rows or groups of rows, by resampling; what can be seen follows from the spread of the (group) differences."""
+    first, second = paired_rows(learned, baseline)
+    gaps, n = first - second, len(first)
+    sums = np.array([gaps[rows].sum() for rows in members(groups, n)])
+    difference = paired_bootstrap(first, second, seed=seed, resamples=resamples, groups=groups)
+    # The variance of a row's difference that independent rows would need to spread the mean this much (q, where rows stand alone).
+    spread = sums - gaps.mean() * np.array([len(rows) for rows in members(groups, n)])
+    variance = float((spread**2).sum() / max(1, len(sums) - 1) * len(sums) / n) / metric.top**2 if len(sums) > 1 else 1.0
+    return _Test(
+        name="paired permutation" if groups is None else "paired permutation by group",
+        difference=difference,
+        narrow=paired_bootstrap(first, second, seed=seed, resamples=resamples, groups=groups, level=0.90),
+        p_value=lambda: permutation(first, second, seed=seed, resamples=resamples, groups=groups),
+        detectable=mde(n, variance) * metric.top,
+        settle_n=settle_n(variance, difference.value / metric.top),
+        groups=0 if groups is None else len(sums),
+    )
 
 
 def _metric(name: str) -> Metric:
@@ -169,6 +223,7 @@ def _verdict(e: Evidence, learned: str, baseline: str, share_prior: float | None
         metric=e.metric.name,
         difference=e.difference.value,
         ci=e.difference.ci,
+        narrow=e.narrow.ci,
         p_value=e.p_value,
         adjusted=e.adjusted,
         fixed=e.fixed,

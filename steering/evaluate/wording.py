@@ -28,6 +28,10 @@ def detail(kind: VerdictKind, evidence: Evidence, learned: str, baseline: str, s
     if kind in ("tie", "small", "unstable"):
         said.append(f"Measured difference {_gap(evidence)}; {ours} {_counts(evidence)}.")
     said.append(_ties(evidence))
+    if evidence.margin is not None and kind not in ("equivalent", "win") and evidence.narrow.low > -evidence.margin:
+        said.append(_not_worse(evidence, ours, theirs))
+    if evidence.groups:
+        said.append(f"Rows that belong together were resampled together: {evidence.groups} groups of {evidence.n} rows.")
     if evidence.seed_differences and kind != "unstable":
         said.append(_seed_spread(evidence))
     if evidence.adjusted:
@@ -116,6 +120,11 @@ def _advice(e: Evidence, learned: str, baseline: str) -> str:
     if lower:
         return f"{lower}, so {_keep(baseline)}: it is cheaper and needs no training."
     return f"No gain is established: {_keep(baseline)}, which needs no training, unless more rows show one."
+
+
+def _not_worse(e: Evidence, learned: str, baseline: str) -> str:
+    margin = f"{_points(e, e.margin or 0.0):g} {e.metric.noun}points"
+    return f"{_capital(learned)} is not worse than {baseline} by {margin} (90% CI from {_number(_points(e, e.narrow.low))}, one-sided 5 %)."
 
 
 def _ties(e: Evidence) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from steering.inspect import chance, nearest
 from steering.inspect.chance import Null
+from steering.inspect.changes import changes
 from steering.inspect.checks import soft_prompt
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.nearest import Hub
@@ -53,13 +54,14 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
     steps = [] if moved is None else chance.leans(vocab, torch.nn.functional.normalize(moved, dim=1))
     null = yield from chance.null(lm, vocab, chance.draws(vectors.shape[0]), seen + steps)
     real_word = yield from nearest.real_word(lm, vocab)
-    found = yield from _candidates(lm, vocab, vectors, starts)
+    found = yield from candidates(lm, vocab, vectors, starts)
     hubs = yield from nearest.hubs(lm, vocab, [i for items in found for i, _ in items])
     chances = [null.p_value(lean, items[0][1]) for lean, items in zip(seen, found, strict=True)]
     adjusted = [None] * fixed + chance.holm(chances[fixed:])
     drift = ((vectors - start).norm(dim=1) / start.norm(dim=1).clamp_min(1e-12)).tolist() if start is not None else [None] * len(found)
     added = yield from _added(lm, vocab, null, moved, [i for i in range(fixed, len(drift)) if (drift[i] or 0.0) > STILL])
     agreed = yield from _distance_agrees(lm, vocab, vectors, [items[0][0] for items in found])
+    changed = [] if start is None else (yield from changes(lm, vocab, start, vectors))
     norms = vectors.norm(dim=1).tolist()
     slots = []
     for i, items in enumerate(found):
@@ -78,12 +80,13 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
                 norm=norms[i],
                 agreement=1 + int(agreed[i]) + int(neighbours[0].rank == 1),
                 added=added.get(i, ()),
+                change=changed[i] if changed and i >= fixed else None,
             )
         )
     return Measured(tuple(slots), vocab, null.floor(0.0), real_word, (null.median(0.0) + real_word) / 2)
 
 
-def _candidates(lm: FrozenLM, vocab: Vocabulary, vectors: Tensor, starts: tuple[int, ...]) -> Generator[Progress, None, list[Candidates]]:
+def candidates(lm: FrozenLM, vocab: Vocabulary, vectors: Tensor, starts: tuple[int, ...]) -> Generator[Progress, None, list[Candidates]]:
     """The nearest entries of every slot. Its own start entry competes too where it is hidden otherwise (a line break in the manual prompt), and
     wins a tie with an entry of the same embedding."""
     directions = vocab.directions(vectors)

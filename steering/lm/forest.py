@@ -57,7 +57,8 @@ class Block:
     """Sibling segments of one width.
 
     ``start``: offset in the padded order; ``count`` x ``width`` padded tokens. ``positions`` [count, width] and ``real`` [count, width]
-    (False on padding); ``looks``: ancestors, outermost first.
+    (False on padding); ``looks``: ancestors, outermost first. ``alike``: all rows have the same positions and ancestors, so that one row of a mask
+    does for all.
     """
 
     start: int
@@ -66,6 +67,7 @@ class Block:
     positions: Tensor
     real: Tensor
     looks: tuple[Look, ...]
+    alike: bool
 
     @property
     def size(self) -> int:
@@ -108,6 +110,8 @@ class _Segment:
     ids: Sequence[int]
     position: int
     row_start: int = -1
+    places: Sequence[int] = ()
+    """Positions of its tokens where they are not ``position`` and the next ones: a root with positions left out."""
 
 
 class _Packer:
@@ -130,7 +134,7 @@ class _Packer:
             segment.row_start = len(self.ids)
             self.ids.extend(segment.ids)
             held = len(segment.ids)
-            places = range(segment.position, segment.position + width)
+            places = segment.places or range(segment.position, segment.position + width)
             self.positions.extend(places[:held])
             positions.append(list(places))
             real.append([i < held for i in range(width)])
@@ -142,9 +146,9 @@ class _Packer:
                 else:
                     self.pad.append(segment.row_start)
                     self.padding.append(slot)
-        self.blocks.append(
-            Block(start, len(segments), width, self.tensor(positions), torch.tensor(real, dtype=torch.bool, device=self.device), looks)
-        )
+        held_places = torch.tensor(real, dtype=torch.bool, device=self.device)
+        alike = all(row == positions[0] for row in positions) and all(look.rows is None for look in looks)
+        self.blocks.append(Block(start, len(segments), width, self.tensor(positions), held_places, looks, alike))
         return len(self.blocks) - 1
 
     def tensor(self, values: object) -> Tensor:
@@ -170,7 +174,7 @@ def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, 
     root_slices, root_blocks = _pack_roots(packer, trees)
     graded: list[list[int]] = []
     for number, tree in enumerate(trees):
-        looks = (Look(number, root_blocks[number], None),) if tree.root.length else ()
+        looks = (Look(number, root_blocks[number], None),) if tree.root.rows else ()
         starts, homes = _pack_branches(packer, tree, looks, block_ratio)
         twig_starts = _pack_twigs(packer, tree, looks, homes)
         for branch, start, twigs in zip(tree.branches, starts, twig_starts, strict=True):
@@ -195,13 +199,13 @@ def _pack_roots(packer: _Packer, trees: Sequence[Tree]) -> tuple[list[tuple[int,
     slices: list[tuple[int, int] | None] = []
     blocks: list[int | None] = []
     for tree in trees:
-        if tree.root.kv is not None or not tree.root.length:
+        if tree.root.kv is not None or not tree.root.rows:
             slices.append(None)
             blocks.append(None)
             continue
-        segment = _Segment([0] * tree.root.length, 0)
+        segment = _Segment([0] * tree.root.rows, 0, places=tree.root.positions)
         blocks.append(packer.add([segment], ()))
-        slices.append((segment.row_start, segment.row_start + tree.root.length))
+        slices.append((segment.row_start, segment.row_start + tree.root.rows))
     return slices, blocks
 
 

@@ -67,7 +67,7 @@ class _Lora:
         for name, site in sites.items():
             width, height = site.shapes
             bound = 1.0 / width**0.5  # PEFT's kaiming_uniform_(a=sqrt(5))
-            start = (torch.rand(options.rank, width, generator=draw) * 2.0 - 1.0) * bound
+            start = (torch.rand(options.rank, width, generator=draw, device="cpu") * 2.0 - 1.0) * bound
             self._start[name] = start.to(lm.device)
             self._moves[f"{PREFIX}{name}.A"] = torch.zeros(options.rank, width, device=lm.device, requires_grad=True)
             self._moves[f"{PREFIX}{name}.B"] = torch.zeros(height, options.rank, device=lm.device, requires_grad=True)

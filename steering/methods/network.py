@@ -16,11 +16,11 @@ class Network:
 
     def __init__(self, rows: int, features: int, *, width: int, seed: int, device: torch.device) -> None:
         draw = torch.Generator().manual_seed(seed)  # on the CPU, so that every device starts alike
-        self._first = (torch.randn(width, width, generator=draw) / math.sqrt(width)).to(device)
+        self._first = (torch.randn(width, width, generator=draw, device="cpu") / math.sqrt(width)).to(device)
         # Adam moves all weights of a sum together: with these units a step moves hidden and output values by about the learning rate.
         self._unit = 2.0 / width
         self._parameters = {
-            "network.codes": torch.randn(rows, width, generator=draw).to(device),
+            "network.codes": torch.randn(rows, width, generator=draw, device="cpu").to(device),
             "network.hidden": torch.zeros(width, width, device=device),
             "network.bias": torch.zeros(width, device=device),
             "network.out": torch.zeros(features, width, device=device),

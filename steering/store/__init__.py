@@ -4,8 +4,22 @@ from steering.store.atomic import replace_file
 from steering.store.database import storage_error
 from steering.store.datasets import Dataset, ListedDataset
 from steering.store.labels import SKIPPED
+from steering.store.protocol import Kept
 from steering.store.requests import Request
 from steering.store.runs import ACTIVE, FINAL, Run, StoredEvent
 from steering.store.store import Store
 
-__all__ = ["ACTIVE", "FINAL", "SKIPPED", "Dataset", "ListedDataset", "Request", "Run", "Store", "StoredEvent", "replace_file", "storage_error"]
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "SKIPPED",
+    "Dataset",
+    "Kept",
+    "ListedDataset",
+    "Request",
+    "Run",
+    "Store",
+    "StoredEvent",
+    "replace_file",
+    "storage_error",
+]

@@ -25,4 +25,13 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE datasets ADD COLUMN reading TEXT NOT NULL DEFAULT '{}';
     """,
     "CREATE TABLE labels (content TEXT NOT NULL, line INTEGER NOT NULL, label TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (content, line));",
+    """
+    CREATE TABLE scores (
+        scope TEXT NOT NULL, input TEXT NOT NULL, value TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (scope, input))
+        WITHOUT ROWID;
+    CREATE INDEX scores_by_age ON scores(at);
+    CREATE TABLE reveals (rows TEXT NOT NULL, question TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (rows, question));
+    CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
+    """,
+    "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
 )

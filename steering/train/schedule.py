@@ -6,14 +6,25 @@ from collections.abc import Sequence
 
 from steering.spec import Recipe
 
+LATER_LEGS = 0.5
+"""Peak of the learning rate in steps that are added to a finished run, as a share of the first peak: what is there is refined, not left."""
 
-def learning_rate(recipe: Recipe, peak: float, step: int) -> float:
-    """Relative rate of ``step`` (1-based): linear warm-up, then a cosine to zero (Loshchilov & Hutter 2017)."""
-    warm = max(1, round(recipe.warmup * recipe.steps))
-    if step <= warm:
-        return peak * step / warm
-    done = (step - warm) / max(1, recipe.steps - warm)
+
+def learning_rate(recipe: Recipe, peak: float, step: int, *, leg: int = 0, leg_start: int = 0) -> float:
+    """Relative rate of ``step`` (1-based): linear warm-up, then a cosine to zero (Loshchilov & Hutter 2017). Every leg has a cosine of its own."""
+    steps = legs(recipe)[leg]
+    peak *= LATER_LEGS if leg else 1.0
+    at = step - leg_start
+    warm = max(1, round(recipe.warmup * steps))
+    if at <= warm:
+        return peak * at / warm
+    done = (at - warm) / max(1, steps - warm)
     return peak * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+
+
+def legs(recipe: Recipe) -> tuple[int, ...]:
+    """Steps of the run as planned, and of each continuation that was asked for after its end."""
+    return (recipe.steps, *recipe.more)
 
 
 def batch(recipe: Recipe, truth: Sequence[int], rows: int, step: int) -> list[int]:

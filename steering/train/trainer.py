@@ -1,227 +1,276 @@
 """Training: a generator of typed events, one slice at a time. No files, clocks, threads or prints.
 
-    trainer = Trainer(lm, steering, material, recipe, rate=0.05)
+    trainer = Trainer(lm, [Member(lm, steering, material, recipe, rate=0.05)], recipe)
     for event in trainer.events(): ...
     trainer.best   # plain vectors of the best step, step 0 included
 
-Whoever drives stops by not asking for the next event. ``state()`` right after a :class:`Step` or :class:`Validation`, and ``restore()`` later,
-resume bit-equally on a CPU.
+Several members (seeds, say) are trained together as several roots of one packed row; what is kept is the median one by validation NLL, never the
+luckiest. Where there are too few rows for a validation part, the last members are **folds**: each learns without its part of the rows and is looked
+at on that part, and the others, which learn from all rows, stop where the folds' mean is best.
+
+Whoever drives stops by not asking for the next event. ``state()`` while ``settled``, and ``restore()`` later, resume bit-equally on a CPU.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from steering.errors import TrainingError
-from steering.lm.encode import Encoded
-from steering.lm.forest import Branch, Tree
 from steering.lm.frozen import FrozenLM
-from steering.lm.root import Root
-from steering.lm.scoring import Labels, chunks, score_labels, score_targets, target_nll
-from steering.methods.contract import Steering
 from steering.spec import Recipe
-from steering.train.events import Alarm, Event, Finished, Step, Tick, Validation
-from steering.train.schedule import batch, learning_rate
+from steering.train.events import Alarm, Event, Finished, Snapshot, Step, Tick, Validation, Watched
+from steering.train.gradients import OutOfMemory, Thrift, gradients, thriftier
+from steering.train.health import alarms, optimism, spread
+from steering.train.member import Material, Member
+from steering.train.objective import Measured, mean, watched_rows
+from steering.train.schedule import learning_rate, legs
+from steering.train.state import LAYOUT, State, heard, said
 
-BETAS = (0.9, 0.99)
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What is learned from and what decides: encoded training and validation rows, and the label words (None for generation)."""
-
-    train: Encoded
-    validation: Encoded
-    labels: Labels | None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything that the rest of a run depends on: tensors and plain numbers."""
-
-    tensors: dict[str, Tensor]
-    numbers: dict[str, float]
+__all__ = ["Material", "Member", "State", "Trainer"]
 
 
 class Trainer:
-    """One run's state. ``rate`` is the peak learning rate relative to the scale of what is trained."""
+    """A run's state. ``recipe`` holds what all members share: steps, looks, batch size; the last ``folds`` members are folds."""
 
-    def __init__(self, lm: FrozenLM, steering: Steering, material: Material, recipe: Recipe, *, rate: float) -> None:
-        self.lm, self.steering, self.material, self.recipe = lm, steering, material, recipe
-        self.rate = rate if recipe.learning_rate is None else recipe.learning_rate
-        self.parameters = steering.parameters()
-        self.optimizer = torch.optim.AdamW(list(self.parameters.values()), lr=1.0, betas=BETAS, weight_decay=0.0)
+    def __init__(self, lm: FrozenLM, members: Sequence[Member], recipe: Recipe, *, folds: int = 0) -> None:
+        assert len(members) > folds, "nobody to train"
+        self.folds = folds
+        self.lm, self.members, self.recipe = lm, tuple(members), recipe
+        # About a second a micro-batch. Smaller ones would repeat the root more often and leave the matrix units half idle (1.3x slower at half).
+        self.thrift = Thrift(max(1, lm.tokens_per_slice * 3 // 4))
         self.step = 0
-        self.looked_step = -1
-        self.best_step = -1
-        self.best_nll = math.inf
-        self.looks_since_best = 0
-        self.best: dict[str, Tensor] = steering.vectors()
-        self._last_loss = 0.0
+        self.leg, self.leg_start = 0, 0
+        self.settled = True  # everything that was said is in the state: a good moment for :meth:`state`
+        self.raised: set[str] = set()
+        self.steps: list[list[Step]] = [[] for _ in members]
+        self.looks: list[list[Validation]] = [[] for _ in members]
+        self._watcher = len(members) - folds if folds else 0  # the member whose answers to some rows are shown
+        self._decides = members[self._watcher].material.validation
+        self.watched = watched_rows(self._decides) if self._decides is not None else ()
 
+    # -- what is kept -------------------------------------------------------------------------------------------------------------------------
+    @property
+    def candidates(self) -> tuple[Member, ...]:
+        """The members that may be kept: all but the folds."""
+        return self.members[: len(self.members) - self.folds]
+
+    @property
+    def chosen(self) -> int:
+        """Number of the member that is kept: the best setting's median seed by validation NLL; of two in the middle the better."""
+        medians = []
+        for setting in dict.fromkeys(member.setting for member in self.candidates):
+            order = sorted((m.best_nll, i) for i, m in enumerate(self.candidates) if m.setting == setting)
+            medians.append(order[(len(order) - 1) // 2])
+        return min(medians)[1]
+
+    @property
+    def siblings(self) -> tuple[Member, ...]:
+        """The other seeds of what is kept."""
+        kept = self.candidates[self.chosen]
+        return tuple(member for member in self.candidates if member.setting == kept.setting and member is not kept)
+
+    @property
+    def best(self) -> dict[str, Tensor]:
+        """Plain vectors of the chosen member's best step."""
+        return self.members[self.chosen].best
+
+    @property
+    def best_step(self) -> int:
+        return self.members[self.chosen].best_step
+
+    @property
+    def best_nll(self) -> float:
+        return self.members[self.chosen].best_nll
+
+    # -- the run ------------------------------------------------------------------------------------------------------------------------------
     def events(self) -> Iterator[Event]:
         """Train to the end, or until nobody asks any more.
 
         Raises:
-            TrainingError: the loss is not a number at step 0.
+            TrainingError: the loss is not a number at step 0, or a single row does not fit into memory.
         """
-        reason = "all steps done"
         while True:
-            if self._due() and self.looked_step != self.step:
+            if self._due():
                 yield from self._look()
-                if self.best_step < 0:
+                if any(member.best_step < 0 for member in self.candidates):
                     raise TrainingError(
                         "the model gives no finite loss for your prompt and rows, before any training.",
                         "Try another model, or fp32 precision; if it is your own model, its weights may hold values that are not numbers.",
                     )
-            if self.step >= self.recipe.steps:
-                break
-            if self.looks_since_best >= self.recipe.patience:
-                reason = "validation stopped improving"
-                break
-            yield from self._one_step()
-            if not math.isfinite(self._last_loss):
-                reason = "the loss was no longer a number"
-                yield Alarm(
-                    step=self.step,
-                    kind="not_finite",
-                    message=f"At step {self.step} the loss was no longer a number; training stopped and step {self.best_step} is kept.",
-                    hint=f"Lower the learning rate (now {self.rate:g}).",
-                )
-                break
-        yield Finished(step=self.step, best_step=self.best_step, reason=reason)
+            if self._leg_over():
+                if not self._next_leg():
+                    break
+                continue
+            yield from self.one_step()
+        yield from self._end()
+
+    def _leg_over(self) -> bool:
+        return self.step - self.leg_start >= legs(self.recipe)[self.leg] or all(member.ended for member in self.candidates)
+
+    def _next_leg(self) -> bool:
+        """Go on with steps that were asked for after the end; False where there are none."""
+        if self.leg + 1 >= len(legs(self.recipe)):
+            return False
+        self.leg, self.leg_start = self.leg + 1, self.step
+        for member in self.members:
+            member.revive()
+        return True
+
+    def _end(self) -> Iterator[Event]:
+        ends = tuple(member.end() for member in self.candidates)
+        kept = self.candidates[self.chosen]
+        alarm = spread(self.step, [end for end in ends if end.setting == kept.setting])
+        if alarm is not None:
+            yield alarm
+        settings = len({end.setting for end in ends})
+        yield Finished(
+            step=self.step,
+            best_step=self.best_step,
+            reason=kept.ended or "all steps done",
+            member=self.chosen,
+            members=ends,
+            note=optimism(settings, len(self._decides or ()), kept.best_accuracy),
+        )
 
     # -- one optimiser step -------------------------------------------------------------------------------------------------------------------
-    def _one_step(self) -> Iterator[Event]:
-        step = self.step + 1
-        data = self.material.train
-        rows = batch(self.recipe, data.truth, len(data.inputs), step)
-        rate = learning_rate(self.recipe, self.rate, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=self.lm.device)
-        for part in self._micro_batches(rows):
-            loss = self._loss(part).sum() / len(rows)
-            yield Tick()  # a person who waits for an answer waits for half a step at most
-            loss.backward()
-            total += loss.detach()
-            yield Tick()
-        drift = self.steering.drift()
-        if self.recipe.anchor:
-            (self.recipe.anchor * drift).backward()
-        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.recipe.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        loss_value, norm_value, drift_value = torch.stack([total, norm.detach(), drift.detach()]).tolist()
-        if math.isfinite(loss_value) and math.isfinite(norm_value):
-            self.optimizer.step()
+    def one_step(self) -> Iterator[Event]:
+        """One step of every member that still trains."""
+        step, self.settled = self.step + 1, False
+        live = [(number, member) for number, member in enumerate(self.members) if not member.ended]
+        yield from self._gradients([member for _, member in live], step)
+        measured = torch.stack([member.measured() for _, member in live]).tolist()  # the one wait for the device
         self.step = step
-        self._last_loss = loss_value if math.isfinite(norm_value) else math.nan
-        if math.isfinite(self._last_loss):
-            yield Step(step=step, loss=loss_value, learning_rate=rate, grad_norm=norm_value, drift=math.sqrt(drift_value))
+        moved = [self._move(number, *values) for (number, _), values in zip(live, measured, strict=True)]
+        yield from moved[:-1]
+        self.settled = True
+        yield moved[-1]
 
+    def _move(self, number: int, loss: float, norm: float, drift: float) -> Step | Alarm:
+        """One member's optimiser step, unless its gradient is no number."""
+        member = self.members[number]
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            member.ended = "the loss was no longer a number"
+            return self._not_finite(member)
+        rate = learning_rate(self.recipe, member.rate, self.step, leg=self.leg, leg_start=self.leg_start)
+        member.move(rate)
+        self.steps[number].append(Step(step=self.step, member=number, loss=loss, learning_rate=rate, grad_norm=norm, drift=math.sqrt(drift)))
+        return self.steps[number][-1]
+
+    def _not_finite(self, member: Member) -> Alarm:
+        return Alarm(
+            step=self.step,
+            kind="not_finite",
+            message=f"At step {self.step} the loss was no longer a number; training stopped and step {member.best_step} is kept.",
+            hint=f"Lower the learning rate (now {member.rate:g}).",
+        )
+
+    def _gradients(self, live: Sequence[Member], step: int) -> Iterator[Event]:
+        """All members' gradients; where memory does not suffice, again in smaller parts: the gradient is the same."""
+        work = [(member, row) for member in live for row in member.rows(step)]
+        while True:
+            for member in live:
+                member.begin()
+            try:
+                yield from gradients(self.lm, work, self.thrift)
+                return
+            except OutOfMemory:
+                pass  # what did not fit is let go before anything else happens
+            self.thrift = thriftier(self.lm, work, self.thrift)
+            if self.lm.device.type == "cuda":
+                torch.cuda.empty_cache()
+            yield Alarm(
+                step=step,
+                kind="memory",
+                message=f"At step {step} memory ran out; the run goes on in parts of {self.thrift.budget} tokens"
+                f"{', computing layers twice' if self.thrift.recompute else ''}, with the same gradient.",
+                hint="It is slower now. A smaller batch or shorter rows would avoid it.",
+            )
+
+    # -- one look at the validation rows ------------------------------------------------------------------------------------------------------
     def _due(self) -> bool:
-        """Whether the validation rows are looked at after this step; step 0 is the manual prompt itself."""
-        return self.step % self.recipe.evaluate_every == 0 or self.step == self.recipe.steps
+        """Whether the validation rows are looked at after this step; step 0 is the start itself."""
+        return self.step % self.recipe.evaluate_every == 0 or self._leg_over()
 
-    def _micro_batches(self, rows: list[int]) -> Iterator[list[int]]:
-        """Parts of the batch of about a second; the gradient is the whole batch's. Smaller parts would repeat the root more often and leave
-        the matrix units half idle (measured: 1.3x slower at half the size)."""
-        branches = [self._branch(row) for row in rows]
-        for part in chunks(branches, max(1, self.lm.tokens_per_slice * 3 // 4)):
-            yield [rows[i] for i in part]
-
-    def _branch(self, row: int) -> Branch:
-        data, labels = self.material.train, self.material.labels
-        return labels.branch(data.inputs[row]) if labels else data.targets[row].branch()
-
-    def _loss(self, rows: list[int]) -> Tensor:
-        """[B] loss of some training rows."""
-        data, labels = self.material.train, self.material.labels
-        logits = self.lm.logits([Tree(self.steering.root(), tuple(self._branch(row) for row in rows))])
-        if labels is None:
-            return target_nll(logits, [data.targets[row] for row in rows])
-        log_probs = labels.log_probs(logits)
-        truth = torch.tensor([data.truth[row] for row in rows], device=log_probs.device)
-        return label_loss(log_probs, truth, self.recipe.format_weight)
-
-    # -- one look at the validation rows --------------------------------------------------------------------------------------------------------
     def _look(self) -> Iterator[Event]:
-        root = self.steering.root().detach()
-        nll, accuracy = 0.0, None
-        for event in self._validate(root):
-            if isinstance(event, Tick):
-                yield event
+        """Look at every member that still trains and was not looked at yet; the folds first, because they decide for the others."""
+        found: list[Measured] = []
+        for number in [*range(len(self.candidates), len(self.members)), *range(len(self.candidates))]:
+            member = self.members[number]
+            if member.ended or member.looked_step == self.step:
+                continue
+            fold = number >= len(self.candidates)
+            if not fold:
+                yield Snapshot(step=self.step, member=number, vectors=member.steering.vectors())
+            self.settled = False
+            measured = mean(found) if self.folds and not fold else (yield from self._measure(number))
+            if fold:
+                member.looked_step = self.step
+                found.append(measured)
             else:
-                nll, accuracy = event
-        self.looked_step = self.step
-        better = math.isfinite(nll) and nll < self.best_nll
+                yield from self._record(number, measured)
+        self.settled = True
+
+    def _measure(self, number: int) -> Generator[Event, None, Measured]:
+        """A member's validation rows under its vectors, and what the page watches."""
+        member, found = self.members[number], Measured(nll=math.nan)
+        for item in member.look():
+            if isinstance(item, Tick):
+                yield item
+            else:
+                found = item
+        if number == self._watcher and math.isfinite(found.nll):
+            yield from self._watch(member, found)
+        return found
+
+    def _record(self, number: int, measured: Measured) -> Iterator[Event]:
+        member = self.members[number]
+        member.looked_step = self.step
+        better = member.record(self.step, measured)
         if better:
-            self.best_step, self.best_nll, self.best, self.looks_since_best = self.step, nll, self.steering.vectors(), 0
-        else:
-            self.looks_since_best += 1
-        if math.isfinite(nll):
-            yield Validation(step=self.step, nll=nll, accuracy=accuracy, best=better)
-
-    def _validate(self, root: Root) -> Iterator[Tick | tuple[float, float | None]]:
-        data, labels = self.material.validation, self.material.labels
-        if labels is None:
-            parts = []
-            for _, part in score_targets(self.lm, root, data.targets):
-                parts.append(part)
-                yield Tick()
-            yield float(torch.cat(parts).mean()), None
+            for fold in self.members[len(self.candidates) :]:
+                fold.keep(self.step)  # the same step of every fold: what stands for rows that it never saw
+        if not math.isfinite(measured.nll):
             return
-        rows = []
-        for _, log_probs in score_labels(self.lm, root, data.inputs, labels):
-            rows.append(log_probs)
-            yield Tick()
-        log_probs = torch.cat(rows)
-        truth = torch.tensor(data.truth)
-        right = (log_probs.argmax(-1) == truth).float().mean()
-        yield float(label_loss(log_probs, truth, 0.0).mean()), float(right)
+        look = Validation(
+            step=self.step,
+            member=number,
+            nll=measured.nll,
+            accuracy=measured.accuracy,
+            mass=measured.mass,
+            balance=measured.balance,
+            best=better,
+        )
+        self.looks[number].append(look)
+        yield from alarms(self.steps[number], self.looks[number], measured.true_balance or 1.0, self.raised)
+        self.settled = not self.folds
+        yield look
 
-    # -- checkpoints ----------------------------------------------------------------------------------------------------------------------------
+    def _watch(self, member: Member, measured: Measured) -> Iterator[Event]:
+        assert member.material.validation is not None
+        root = member.steering.root().detach()
+        for item in member.material.validation.answer(self.lm, root, self.watched, measured):
+            yield item if isinstance(item, Tick) else Watched(step=self.step, answers=item)
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------------------------------
     def state(self) -> State:
-        """What :meth:`restore` needs; call it between steps."""
-        tensors = {f"delta.{name}": p.detach().clone() for name, p in self.parameters.items()}
-        tensors |= {f"best.{name}": t for name, t in self.best.items()}
-        for name, p in self.parameters.items():
-            for key, value in self.optimizer.state.get(p, {}).items():
-                tensors[f"adam.{name}.{key}"] = value.detach().clone()
-        numbers = {
-            "step": self.step,
-            "looked_step": self.looked_step,
-            "best_step": self.best_step,
-            "best_nll": self.best_nll,
-            "looks_since_best": self.looks_since_best,
-        }
-        return State(tensors, numbers)
+        """What :meth:`restore` needs; take it while ``settled``."""
+        tensors = {f"{i}.{name}": t for i, member in enumerate(self.members) for name, t in member.tensors().items()}
+        numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        numbers |= {"layout": LAYOUT, "chosen": self.chosen, "thrift": [self.thrift.budget, self.thrift.recompute], "raised": sorted(self.raised)}
+        return State(tensors, numbers | {"members": [m.numbers() for m in self.members]} | said(self.steps, self.looks))
 
     def restore(self, state: State) -> None:
         """Continue exactly where ``state`` was taken."""
-        self.step = int(state.numbers["step"])
-        self.looked_step = int(state.numbers["looked_step"])
-        self.best_step = int(state.numbers["best_step"])
-        self.best_nll = float(state.numbers["best_nll"])
-        self.looks_since_best = int(state.numbers["looks_since_best"])
-        self.best = {name: state.tensors[f"best.{name}"].to(self.lm.device) for name in self.best}
-        for name, p in self.parameters.items():
-            with torch.no_grad():
-                p.copy_(state.tensors[f"delta.{name}"])
-            prefix = f"adam.{name}."
-            kept = {key[len(prefix) :]: value for key, value in state.tensors.items() if key.startswith(prefix)}
-            if kept:
-                self.optimizer.state[p] = {key: value.clone() if key == "step" else value.to(p.device).clone() for key, value in kept.items()}
+        for name in _PLAIN:
+            setattr(self, name, state.numbers[name])
+        self.thrift = Thrift(*state.numbers["thrift"])
+        self.raised = set(state.numbers["raised"])
+        self.steps, self.looks = heard(state.numbers)
+        for i, member in enumerate(self.members):
+            member.restore(state.of(i), state.numbers["members"][i])
 
 
-def label_loss(log_probs: Tensor, truth: Tensor, format_weight: float) -> Tensor:
-    """[B] cross-entropy among the labels plus ``format_weight`` times the loss for giving any label at all (SCIENCE notes B2, Objective).
-
-    ``log_probs`` [B, K] are the model's own, so exp of their sum is the mass on the labels; with weight 1 this is the full-vocabulary loss.
-    """
-    mass = log_probs.logsumexp(-1)
-    chosen = log_probs.gather(1, truth[:, None])[:, 0]
-    return (mass - chosen) - format_weight * mass
+_PLAIN = ("step", "leg", "leg_start")

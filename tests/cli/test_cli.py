@@ -17,7 +17,7 @@ import tiny
 from steering import artifact
 from steering.cli import main
 from steering.cli.text import clean
-from steering.cli.verbs import run_result
+from steering.cli.training import run_result
 from steering.spec import RunSpec, TaskSpec
 from steering.studio import Studio
 
@@ -88,6 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     tiny.save(folder / "model")
     (folder / "films.csv").write_bytes(tiny.rows())
+    (folder / "fresh.csv").write_bytes(tiny.rows(start=60))
     return folder
 
 
@@ -218,7 +219,25 @@ def test_without_json_mistakes_are_plain_text(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "check", "train", "compare", "generate", "inspect", "export", "import", "runs", "stop", "resume", "saved", "models", "demo", "app"]
+    "verb",
+    [
+        "",
+        "check",
+        "train",
+        "compare",
+        "generate",
+        "inspect",
+        "export",
+        "import",
+        "runs",
+        "stop",
+        "resume",
+        "saved",
+        "models",
+        "demo",
+        "app",
+        "repeat",
+    ],
 )
 def test_help(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -287,6 +306,14 @@ def test_inspect(trained: dict[str, Any], place: Path) -> None:
         assert all(near.keys() >= {"token", "cosine", "csls", "mutual"} for near in row["nearest"])
 
 
+@pytest.mark.parametrize("view", ["gain", "ablation", "off_task", "strength", "manual_neighbours"])
+def test_inspect_measures_on_rows(view: str, trained: dict[str, Any], place: Path) -> None:
+    more = ("--against", "my-films") if view == "strength" else ("--prompt", "Good or bad?") if view == "manual_neighbours" else ()
+    rows = ("--rows", place / "films.csv") if view == "gain" else ()
+    result = good("inspect", "my-films", "--view", view, "--home", place / "home", *more, *rows)
+    assert (result["view"], result["badge"], result["result"]["type"]) == (view, "MEASURED", "stack") and result["result"]["note"]
+
+
 def test_inspect_refuses_in_words(trained: dict[str, Any], place: Path) -> None:
     home = ("--home", place / "home")
     assert refused("inspect", "my-flims", "--view", "neighbours", *home) == (
@@ -303,7 +330,7 @@ def test_inspect_refuses_in_words(trained: dict[str, Any], place: Path) -> None:
 def test_compare_judges_every_kind_of_contestant(trained: dict[str, Any], place: Path) -> None:
     specs = ["none", "prompt:Say good or bad.", "few-shot:2", "saved:my-films"]
     words = [word for spec in specs for word in ("--contestant", spec)]
-    result = good("compare", place / "films.csv", *words, "--train", place / "films.csv", "--home", place / "home")
+    result = good("compare", place / "fresh.csv", *words, "--train", place / "films.csv", "--home", place / "home")
     assert result["task"] == "classification" and result["n"] == 60
     assert [c["name"] for c in result["contestants"]] == specs
     assert [c["kind"] for c in result["contestants"]] == ["none", "manual", "few_shot", "prompt_tuning"]
@@ -335,13 +362,13 @@ def test_options_of_the_method_reach_the_run(place: Path, tmp_path: Path) -> Non
 
 def test_compare_fits_references_on_training_rows(place: Path, tmp_path: Path) -> None:
     words = ("--contestant", "none", "--contestant", "probe", "--contestant", "manual+bias", "--model", place / "model", "--home", tmp_path / "home")
-    result = good("compare", place / "films.csv", "--train", place / "films.csv", *words)
+    result = good("compare", place / "fresh.csv", "--train", place / "films.csv", *words)
     assert [(c["name"], c["kind"]) for c in result["contestants"]] == [
         ("none", "none"),
         ("probe", "linear_probe"),
         ("manual+bias", "manual_bias"),
     ]
-    kind, text = refused("compare", place / "films.csv", *words)
+    kind, text = refused("compare", place / "fresh.csv", *words)
     assert kind == "DataError" and text == "probe needs training rows to be fitted on, and there are 0. Give training rows (--train FILE)."
 
 
@@ -361,7 +388,7 @@ def test_results_for_reading(trained: dict[str, Any], place: Path, capsys: pytes
         (["saved", *home], "name=my-films"),
         (["runs", *home], "state=done"),
         (["resume", trained["run"], *home], f"Saved as my-films ({trained['file_bytes'] / 1000:.0f} kB): "),
-        (["compare", str(place / "films.csv"), "--contestant", "none", "--contestant", "saved:my-films", *home], "On 60 held-out rows:"),
+        (["compare", str(place / "fresh.csv"), "--contestant", "none", "--contestant", "saved:my-films", *home], "On 60 held-out rows:"),
         (["generate", "--contestant", "saved:my-films", "--input", "good", *home], "saved:my-films: "),
         (["inspect", "my-films", "--view", "neighbours", *home], "neighbours"),
     ):
@@ -442,14 +469,14 @@ def test_words_that_are_no_text_are_refused_or_taken_but_never_a_crash(place: Pa
         ("saved:../home/saved_prompts/my-films", "NotFoundError", "there is no saved prompt '../home/saved_prompts/my-films'."),
         ("few-shot:many", "SpecError", "few-shot:many is not a number of demonstrations. Write few-shot:4, for example."),
         ("few-shot:0", "SpecError", "demonstrations is 0, expected 1 to "),
-        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K, saved:NAME, lora, probe or manual+bias."),
+        ("few-shot", "SpecError", "contestant 'few-shot' is not known. Use none, prompt:TEXT, few-shot:K[@SEED|@nearest], "),
         ("magic:1", "SpecError", "contestant 'magic:1' is not known."),
         ("prompt:", "SpecError", "contestant 'prompt:' is not known."),
     ],
 )
 def test_a_wrong_contestant_is_refused(trained: dict[str, Any], place: Path, spec: str, kind: str, text: str) -> None:
     words = ("--contestant", spec, "--model", place / "model", "--train", place / "films.csv", "--home", place / "home")
-    for verb in (("compare", place / "films.csv"), ("generate", "--input", "x")):
+    for verb in (("compare", place / "fresh.csv"), ("generate", "--input", "x")):
         found, said = refused(*verb, *words)
         assert found == kind and text in said, said
 
@@ -467,7 +494,7 @@ def test_a_truncated_saved_prompt_is_refused(trained: dict[str, Any], place: Pat
 def test_a_saved_prompt_of_another_model_is_refused(trained: dict[str, Any], place: Path) -> None:
     tiny.save(place / "other", "qwen3")
     words = ("--contestant", "saved:my-films", "--model", place / "other", "--home", place / "home")
-    for verb in (("compare", place / "films.csv"), ("generate", "--input", "x")):
+    for verb in (("compare", place / "fresh.csv"), ("generate", "--input", "x")):
         kind, said = refused(*verb, *words)
         assert kind == "ArtifactError"
         assert said.startswith("'my-films' was trained on ") and f"the loaded model is {place / 'other'} (" in said

@@ -44,6 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exchange")
     tiny.save(folder / "model")
     (folder / "films.csv").write_bytes(tiny.rows())
+    (folder / "fresh.csv").write_bytes(tiny.rows(start=60))
     for method, name in (("prompt_tuning", "soft"), ("prefix_tuning", "prefix")):
         words = ("--method", method, "--model", folder / "model", "--name", name, "--steps", "2", "--batch-size", "4")
         good("train", folder / "films.csv", *words, "--home", folder / "home")
@@ -59,7 +60,7 @@ def test_out_to_peft_and_in_again(place: Path, tmp_path: Path, name: str) -> Non
     assert back["artifact"] == f"{name}-again" and back["notes"] == []
     one, two = (artifact.read(place / "home" / "saved_prompts" / f"{n}.safetensors") for n in (name, f"{name}-again"))
     assert one.digest == two.digest
-    judged = good("compare", place / "films.csv", "--contestant", f"saved:{name}", "--contestant", f"saved:{name}-again", "--home", place / "home")
+    judged = good("compare", place / "fresh.csv", "--contestant", f"saved:{name}", "--contestant", f"saved:{name}-again", "--home", place / "home")
     first, second = judged["contestants"]
     assert first["nll"] == second["nll"]
 

@@ -24,7 +24,7 @@ def _worker(studio, **keywords):
 
 def _start(studio, steps=12, method="prompt_tuning", name="films"):
     upload = studio.data.upload("films.csv", tiny.rows())
-    recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1)
+    recipe = Recipe(steps=steps, batch_size=4, evaluate_every=4, learning_rate=0.1, folds=0)
     return studio.start(studio.plan(upload.digest, upload.task, name=name, method_name=method, model=MODEL, recipe=recipe))
 
 
@@ -48,7 +48,7 @@ def test_a_run_from_file_to_judged_readable_saved_prompt(home):
         seen = studio.run(run)
         assert seen.run.state == "done", seen.run.error
         assert seen.progress == 1.0 and seen.finished["step"] == 12
-        assert [c["name"] for c in seen.comparison["contestants"]] == ["none", "manual", "few-shot:4", "learned"]
+        assert [c["name"] for c in seen.comparison["contestants"]] == ["none", "manual", "few-shot:4", "manual+bias", "learned"]
         assert seen.comparison["n"] == len(seen.comparison["inputs"]) == 18
         card = artifact.read(artifact.find(studio.folders, seen.artifact["name"])).card
         assert card.run == run and card.scores["test_rows"] == 18 and card.verdict
@@ -61,7 +61,7 @@ def test_a_run_may_start_from_a_saved_prompt(home):
     _drain(_worker(studio))
     upload = studio.data.upload("films.csv", tiny.rows())
     chosen = {"start": "saved", "start_from": "first"}
-    recipe = Recipe(steps=1, batch_size=4)
+    recipe = Recipe(steps=1, batch_size=4, folds=0)
     second, third = (
         studio.start(studio.plan(upload.digest, upload.task, name=name, model=MODEL, method_options=chosen | extra, recipe=recipe))
         for name, extra in (("second", {}), ("third", {"start_from": "nobody"}))
@@ -204,7 +204,9 @@ def test_out_of_memory_is_a_sentence_and_the_next_run_starts(home, monkeypatch):
         worker.turn()
     monkeypatch.setattr(lm, "logits", real)
     _drain(worker)
-    assert studio.run(first).run.error["message"] == "the machine ran out of memory."
+    error = studio.run(first).run.error
+    assert error["message"] == "one row of 24 tokens does not fit into this machine's memory."
+    assert error["hint"] == "Use shorter rows, fewer virtual tokens or a smaller model; then press Continue."
     assert studio.run(second).run.state == "done"
 
 

@@ -81,7 +81,7 @@ def test_seeds_reach_the_verdict():
 def test_classification_json_has_the_keys_of_the_command_line_and_comes_back():
     result = compare_classification(four(), TRUTH, LABELS, primary=("soft", "manual"))
     value = json.loads(json.dumps(comparison_json(result), allow_nan=False))
-    assert value.keys() == {"task", "n", "contestants", "pairs", "rows"}
+    assert value.keys() == {"task", "n", "contestants", "pairs", "rows", "metric", "labels", "notes", "share_prior"}
     contestants = {"name", "kind", "accuracy", "accuracy_ci", "macro_f1", "nll", "ece", "prompt_tokens", "seconds_per_example"}
     assert contestants <= value["contestants"][0].keys()
     assert not {"exact_match", "chrf", "rouge_l", "bleu"} & value["contestants"][0].keys()

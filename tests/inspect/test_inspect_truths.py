@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from measured import TASK, examples
 
-from steering.errors import ArtifactError
-from steering.inspect import VIEWS, Progress, Subject, final, look, result_from_json, result_to_json
+from steering.errors import ArtifactError, SpecError
+from steering.inspect import VIEWS, Preview, Progress, Subject, final, look, result_from_json, result_to_json
 
 BANNED = (" means", "the prompt says", "decoded", "translation", "understands")
 KEYS = {"slot", "init_token", "nearest", "max_cosine", "floor", "drift", "norm", "status"}
@@ -41,9 +43,13 @@ def parts(result):
 
 def subject_for(lm, name):
     ids = lm.encode(TEXT)
-    if VIEWS[name].needs == "prefix":
-        return Subject(name="tried", vectors=prefix_of(lm, ids), start_ids=ids)
-    return soft(lm, lm.embed(ids), ids)
+    vectors = prefix_of(lm, ids) if VIEWS[name].needs == "prefix" else {"soft_prompt": lm.embed(ids)}
+    sides = {"rows": examples(20), "train": examples(8, 1000), "validation": examples(8, 2000)}
+    seed = {name: tensor * 1.1 for name, tensor in vectors.items()}
+    trail = ((0, vectors), (10, seed))
+    return Subject(
+        name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), siblings=(seed,), trail=trail, **sides
+    )
 
 
 def test_real_tokens_read_back_as_themselves(lm):
@@ -100,9 +106,30 @@ def test_words_stay_within_what_may_be_said(lm):
 @pytest.mark.parametrize("name", sorted(VIEWS))
 def test_every_view_is_repeatable_and_survives_json(lm, name):
     items = list(look(name, lm, subject_for(lm, name)))
-    assert all(isinstance(item, Progress) for item in items[:-1]) and not isinstance(items[-1], Progress)
+    assert all(isinstance(item, (Progress, Preview)) for item in items[:-1]) and not isinstance(items[-1], (Progress, Preview))
     text = json.dumps(result_to_json(items[-1]), allow_nan=False)
     assert result_from_json(json.loads(text)) == items[-1] == final(look(name, lm, subject_for(lm, name)))
+
+
+@pytest.mark.parametrize("name", sorted(name for name, view in VIEWS.items() if view.rows_needed))
+def test_a_measured_view_without_rows_says_so(lm, name):
+    with pytest.raises(SpecError, match=f"view '{name}' is measured on labelled rows, and none are given"):
+        final(look(name, lm, replace(subject_for(lm, name), rows=())))
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_no_view_says_more_than_it_may(lm, name):
+    said = json.dumps(result_to_json(final(look(name, lm, subject_for(lm, name))))).lower()
+    assert not [phrase for phrase in BANNED if phrase in said]
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_gradients_stay_on_between_slices(lm, name):
+    """A view is interleaved with training in one thread; what it switched off would stay off there."""
+    import torch
+
+    for _ in look(name, lm, subject_for(lm, name)):
+        assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("name", ["neighbours", "map"])
@@ -123,7 +150,7 @@ def test_damaged_vectors_are_named(lm, name, bad):
 
 def test_the_map_is_small_and_says_what_it_shows(lm):
     ids = lm.encode(TEXT)
-    scatter = final(look("map", lm, soft(lm, lm.embed(ids), ids)))
+    scatter, _ = final(look("map", lm, soft(lm, lm.embed(ids), ids))).parts
     roles = {cloud.role: cloud for cloud in scatter.clouds}
     assert set(roles) == {"muted", "start", "learned"} and len(roles["muted"].x) <= 1000
     assert len(scatter.arrows) == len(ids) and "%" in scatter.caption
@@ -136,7 +163,9 @@ def test_a_prefix_in_some_layers_names_those_layers(lm):
 
     ids = tuple(range(40, 45))
     vectors = {name: tensor[[0, 2]] for name, tensor in prefix_of(lm, ids).items()} | {"prefix_layers": torch.tensor([1.0, 0.0, 1.0])}
-    parts = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids))).parts
+    table, *near, keys, value_sizes, drift, drift_map, _ = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids))).parts
+    assert {row["layer"] for row in table.rows} <= {1, 3} and all(line.x == (1.0, 3.0) for part in near for line in part.lines)
+    parts = (keys, value_sizes, drift, drift_map)
     assert all(line.x == (1.0, 3.0) for part in parts[:3] for line in part.lines)
     assert parts[3].rows == ("1", "3") and max(max(row) for row in parts[3].values) < 1e-6
     with pytest.raises(ArtifactError, match=r"'prefix_layers' of 'tried' has shape \[2\], expected \[3\]"):
@@ -149,7 +178,6 @@ def test_a_prefix_beside_its_start(lm):
     keys = vectors["prefix_keys"].clone()
     vectors["prefix_keys"] *= 1.5
     result = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids)))
-    assert "Nearest contexts of keys and values are not available yet." in result.note
     curves = [line for part in parts(result) for line in getattr(part, "lines", ())]
     rms = keys.pow(2).mean(dim=(1, 2, 3)).sqrt()
     for wanted in (1.5 * rms, rms, 0.5 + 0 * rms):
