@@ -8,6 +8,7 @@ import pytest
 from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
+from steering.studio.studio import SHIPPED
 from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
@@ -245,7 +246,7 @@ def test_every_type_of_result_is_drawn(part) -> None:
 
 def test_a_stack_fills_one_slot_a_part() -> None:
     drawn = vectors.drawn(result_to_json(Stack(title="all", parts=tuple(PARTS), caption=EVIL, note=EVIL)))
-    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[::2])
+    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[: 2 * len(PARTS) : 2]) and not any(drawn[2 * len(PARTS) :])
     clean(drawn[0])
 
 
@@ -264,7 +265,10 @@ def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
 def test_only_views_that_apply_are_offered(written) -> None:
     written.save()
     names = [name for _, name in vectors.fitting(written.studio, "mine").choices]
-    assert "neighbours" in names and "prefix" not in names
+    assert {"neighbours", "prefix"} <= set(names)  # a soft prompt is a constrained prefix
+    written.studio.folders.append(SHIPPED)
+    names = [name for _, name in vectors.fitting(written.studio, "turn-messages-into-json").choices]
+    assert {"prefix", "attention"} <= set(names) and not {"neighbours", "map", "ask", "logit_lens"} & set(names)
 
 
 # Saved and runs.
