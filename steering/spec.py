@@ -132,7 +132,8 @@ class RunSpec:
     """Everything that decides a run. Two equal specs on one machine give bit-equal vectors (CPU).
 
     ``imitate``: a contestant (``few-shot:8``, ``prompt:TEXT``) whose answers are learned instead of the labels; ``inputs``: digest of a kept file of
-    texts without labels for that (empty: the training rows' own).
+    texts without labels for that (empty: the training rows' own). ``variants``: further settings that are trained beside this one, each as what it
+    changes: the method, ``learning_rate``, or options of the method; the best by validation is kept.
     """
 
     name: str
@@ -144,6 +145,7 @@ class RunSpec:
     model: str = EMBEDDED_MODEL
     imitate: str = ""
     inputs: str = ""
+    variants: tuple[dict[str, Any], ...] = ()
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
     seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 

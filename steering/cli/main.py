@@ -106,6 +106,11 @@ def parser() -> argparse.ArgumentParser:
     inspect = verb("inspect", verbs.inspect, "one inspection view of a saved prompt")
     inspect.add_argument("name", nargs="?", default="")
     inspect.add_argument("--view", required=True, help="the view; 'list' names them with their badge")
+    inspect.add_argument("--rows", type=Path, help="labelled rows that training never saw; all are used (else the held-out rows of its own dataset)")
+    inspect.add_argument("--against", default="", metavar="NAME", help="a second saved prompt, for views that compare two")
+    inspect.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a manual prompt to compare with; may be repeated")
+    inspect.add_argument("--text", default="", help="a manual prompt that is looked at in its place, on the same rows: the natural control")
+    inspect.add_argument("--again", action="store_true", help="measure anew, also where a result is kept")
     exchange.add_verbs(verb)
     verb("runs", verbs.runs, "list the runs")
     verb("stop", verbs.stop, "stop a run at its next step").add_argument("run")
@@ -145,6 +150,14 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help="seeds trained together; the median one is kept and the spread is said")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="SETTING",
+        help="a setting trained beside; the best by validation is kept; repeat it",
+    )
     parser.add_argument("--imitate", default="", metavar="SPEC", help="learn to answer as few-shot:K or prompt:TEXT does, labels unused")
     parser.add_argument("--inputs", type=Path, help="texts without labels to imitate on (default: the training rows)")
     parser.add_argument("--batch-size", type=int)

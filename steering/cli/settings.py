@@ -5,6 +5,7 @@ from typing import Any
 from steering.errors import SpecError
 from steering.methods import method
 from steering.methods.written import written
+from steering.spec import Recipe
 
 
 def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
@@ -14,6 +15,28 @@ def method_options(name: str, pairs: list[str]) -> dict[str, Any]:
         SpecError: not of the form NAME=VALUE, an option that the method does not have, or a value of another type.
     """
     return written(pairs, {"options": method(name).Options}, "--option", name)["options"]
+
+
+def variant(name: str, text: str) -> dict[str, Any]:
+    """``layers=last 4;learning_rate=0.05`` as a further setting that is trained beside a run's own; ``method=...`` may be one of them.
+
+    Raises:
+        SpecError: not of that form, or a setting that the method does not have.
+    """
+    pairs = [part.strip() for part in text.split(";") if part.strip()]
+    found: dict[str, Any] = {}
+    rest = []
+    for pair in pairs:
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if key == "method":
+            found["method"] = method(value).name
+        elif key.replace("-", "_") == "learning_rate":
+            found |= written([pair], {"recipe": Recipe}, "--try", "the recipe")["recipe"]
+        else:
+            rest.append(pair)
+    if not pairs:
+        raise SpecError("--try names no setting.", "Write --try learning_rate=0.1, or --try 'layers=last 4'; several parts with ';' between them.")
+    return found | method_options(str(found.get("method", name)), rest)
 
 
 def label_words(text: str) -> dict[str, str]:

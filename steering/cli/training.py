@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import method_options
+from steering.cli.settings import method_options, variant
 from steering.cli.verbs import Ended, read_file, task_of
 from steering.data import limits_of
 from steering.knobs import check
@@ -20,7 +20,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     upload = studio.data.upload(
         args.file.name,
         read_file(args.file),
-        Reading(text_column=args.text_column, label_column=args.label_column),
+        Reading(text_column=args.text_column, label_column=args.label_column, near=True),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
     task = task_of(upload, args.prompt, args.template, args.label_words)
@@ -39,6 +39,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         seeds=chosen.seeds if args.seeds is None else args.seeds,
         imitate=args.imitate,
         inputs=read_file(args.inputs) if args.inputs else b"",
+        variants=[variant(args.method, text) for text in args.variants],
     )
     run = studio.start(spec)
     return _finish(studio, run)

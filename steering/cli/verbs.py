@@ -68,10 +68,12 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
     if not args.name:
         raise SpecError("inspect needs the name of a saved prompt.", "`saved` lists them.")
     studio = Studio.open(args.home)
-    request = studio.ask_view(args.name, args.view)
+    rows = studio.data.upload(args.rows.name, read_file(args.rows)).digest if args.rows else ""
+    given = {"other": args.against, "prompts": args.prompt, "rows": rows, "text": args.text}
+    request = studio.views.ask(args.name, args.view, **given, again=args.again)
     with Foreground(studio) as engine:
         engine.wait(request)
-    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.kept_view(args.name, args.view)}
+    return {"view": args.view, "badge": VIEWS[args.view].badge, "result": studio.views.kept(args.name, args.view, **given)}
 
 
 def runs(args: argparse.Namespace) -> dict[str, Any]:

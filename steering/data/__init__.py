@@ -1,7 +1,7 @@
 """Bytes to rows to examples: readers, column mapping, template, label words, report, fixes, splits. Pure; no torch."""
 
 from steering.data.checks import CHECKS
-from steering.data.cleaning import REASONS, Cleaned, LeftOut, clean, normalise, text_key
+from steering.data.cleaning import REASONS, Cleaned, LeftOut, clean, normalise, text_key, text_of
 from steering.data.columns import Column, describe
 from steering.data.dropped import dropped_csv, dropped_rows
 from steering.data.examples import examples
@@ -13,10 +13,11 @@ from steering.data.limits import Limits, ReadOptions, limits_of
 from steering.data.mapping import Mapping, guess, guess_kind, text_columns
 from steering.data.near import NearDuplicates, find_near_duplicates, near_duplicates
 from steering.data.own_files import with_own_files
-from steering.data.prepare import Prepared, prepare
+from steering.data.prepare import Prepared, prepare, uncollected
 from steering.data.readers import READERS, Reader, read
 from steering.data.report import Report, detectable_gap_points, report, unmapped
 from steering.data.samples import Sample, samples
+from steering.data.small import cross_validation, shares
 from steering.data.splits import folds, place
 from steering.data.suggest import Suggestions, suggest
 from steering.data.table import Row, Table
@@ -44,6 +45,7 @@ __all__ = [
     "check_label_words",
     "check_template",
     "clean",
+    "cross_validation",
     "default_label_words",
     "describe",
     "detectable_gap_points",
@@ -66,10 +68,13 @@ __all__ = [
     "render",
     "report",
     "samples",
+    "shares",
     "suggest",
     "text_columns",
     "text_key",
+    "text_of",
     "toggled",
+    "uncollected",
     "unmapped",
     "with_own_files",
 ]

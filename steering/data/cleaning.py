@@ -4,6 +4,7 @@ rows read = usable rows + rows of each reason in ``REASONS``
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
@@ -16,12 +17,15 @@ from steering.data.missing import is_blank, is_missing_text, label_spellings_of_
 from steering.data.table import Row, Table
 from steering.spec import Example, Fix
 
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+
 REASONS: dict[str, str] = {
     "missing_text": "no text",
     "missing_label": "no label",
     "duplicates": "repeats the text and the label of an earlier row",
     "conflicts": "the same text has different labels",
     "other_answers": "another answer to the text of an earlier row",
+    "outvoted": "most rows with the same text have another label",
     "unreadable": "could not be read",
     "near_duplicates": "nearly the same as an earlier row",
     "unwanted": "label left out at your request",
@@ -42,7 +46,8 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaned:
-    """Usable examples, and every row that is not one, in the order of the file. ``merged``: labels that are read as another one."""
+    """Usable examples, and every row that is not one, in the order of the file. ``merged``: labels that are read as another one; ``settled``:
+    texts with several labels that are used with the label of most of their rows, as asked for."""
 
     table: Table
     mapping: Mapping
@@ -50,6 +55,7 @@ class Cleaned:
     left_out: tuple[LeftOut, ...] = ()
     missing_spellings: tuple[str, ...] = ()
     merged: dict[str, str] = field(default_factory=dict)
+    settled: int = 0
 
     @property
     def rows_read(self) -> int:
@@ -94,12 +100,14 @@ def text_key(text: str) -> str:
 def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixes: Sequence[Fix] = (), without: Container[str] = ()) -> Cleaned:
     """Keep the rows that have a text and a label and are not told apart from another only by chance.
 
-    Duplicates keep their first row. The same text under different labels is kept under none of them (classification); for generation several
-    right answers are normal: the first is kept, and the others become its references. ``without``: keys of near-duplicates that are not wanted.
+    Duplicates keep their first row. The same text under different labels is kept under none of them (classification), or, by the fix
+    ``keep_majority``, under the label of most of its rows, if there is one; for generation several right answers are normal: the first is kept,
+    and the others become its references. ``without``: keys of near-duplicates that are not wanted.
     """
     labels = table.column(mapping.label)
     classification = mapping.kind == "classification"
-    missing = label_spellings_of_missing(labels) if classification else frozenset(label for label in labels if is_missing_text(label))
+    missing = label_spellings_of_missing(labels) if classification else frozenset(x for x in labels if is_missing_text(x) or x == "[]")
+    unlabelled = missing | frozenset(label for label in set(labels) if is_blank(label))
     merged = _read_as(dict.fromkeys(labels), labels, missing, merge_spellings, fixes) if classification else {}
     columns = [name for name in table.columns if name != mapping.label]
     kept: list[Example] = []
@@ -111,7 +119,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         example = None
         if is_missing_text(values[mapping.text]) and all(is_missing_text(values[name]) for name in mapping.join):
             reason = "missing_text"
-        elif is_blank(label) or label in missing:
+        elif label in unlabelled:
             reason = "missing_label"
         else:
             example = _example(line, values, mapping, target)
@@ -123,7 +131,9 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         else:
             kept.append(example)
             indices.append(index)
-    doubles = _doubles(kept, classification)
+    vote = classification and any(fix.name == "keep_majority" for fix in fixes)
+    doubles = _doubles(kept, classification, vote=vote)
+    settled = len({kept[index].key for index, reason in doubles.items() if reason == "outvoted"})
     gone += [LeftOut(reason=reason, row=table.rows[indices[index]]) for index, reason in doubles.items()]
     return Cleaned(
         table=table,
@@ -132,6 +142,7 @@ def clean(table: Table, mapping: Mapping, *, merge_spellings: bool = False, fixe
         left_out=tuple(sorted(gone, key=lambda item: item.row.line)),
         missing_spellings=tuple(sorted(label for label in missing if label)),
         merged={label: target for label, target in merged.items() if label != target},
+        settled=settled,
     )
 
 
@@ -144,11 +155,14 @@ def _read_as(distinct: Iterable[str], labels: list[str], missing: frozenset[str]
 
 def _example(line: int, values: dict[str, str], mapping: Mapping, target: str) -> Example:
     text = "\n".join(values[name] for name in mapping.join) if mapping.join else values[mapping.text]
-    references = tuple(answer for answer in listed(values.pop(mapping.references)) if answer != target) if mapping.references else ()
+    further = listed(values.pop(mapping.references)) if mapping.references else ()
+    if mapping.kind == "generation" and (answers := listed(target)):
+        target, further = answers[0], (*answers[1:], *further)
+    references = tuple(dict.fromkeys(answer for answer in further if answer != target))
     return Example(row=line, values=values, target=target, key=text_key(text), references=references)
 
 
-def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
+def _doubles(rows: list[Example], classification: bool, *, vote: bool = False) -> dict[int, str]:
     """Position and reason of the rows that say what an earlier one says. Answers that differ become references of the first, in ``rows``."""
     first: dict[str, int] = {}
     again: dict[int, list[int]] = {}
@@ -160,8 +174,7 @@ def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
     for earlier, later in again.items():
         target = rows[earlier].target
         if classification:
-            differ = len({fold_label(rows[index].target) for index in (earlier, *later)}) > 1
-            reasons |= dict.fromkeys((earlier, *later) if differ else later, "conflicts" if differ else "duplicates")
+            reasons |= _of_one_text(rows, (earlier, *later), vote)
             continue
         reasons |= {index: "duplicates" if rows[index].target == target else "other_answers" for index in later}
         answers = dict.fromkeys(answer for index in (earlier, *later) for answer in (rows[index].target, *rows[index].references))
@@ -169,13 +182,23 @@ def _doubles(rows: list[Example], classification: bool) -> dict[int, str]:
     return reasons
 
 
+def _of_one_text(rows: list[Example], same: Sequence[int], vote: bool) -> dict[int, str]:
+    """Position and reason of the rows of one text that are not used."""
+    votes = Counter(fold_label(rows[index].target) for index in same)
+    (chosen, most), *others = votes.most_common()
+    if others and not (vote and most > others[0][1]):
+        return dict.fromkeys(same, "conflicts")
+    agree = [index for index in same if fold_label(rows[index].target) == chosen]
+    return {index: "duplicates" if index in agree[1:] else "outvoted" for index in same if index != agree[0]}
+
+
 def _with_references(example: Example, references: tuple[str, ...]) -> Example:
     return Example(row=example.row, values=example.values, target=example.target, key=example.key, references=references)
 
 
 def fold_label(label: str) -> str:
-    """Two labels with the same fold differ in nothing but case, white space, underscores or hyphens."""
-    return " ".join(normalise(label).replace("_", " ").replace("-", " ").split()) or label
+    """Two labels with the same fold differ in nothing but case, white space, underscores or hyphens, or are one number (``1`` and ``1.0``)."""
+    return _WHOLE.sub(r"\1", " ".join(normalise(label).replace("_", " ").replace("-", " ").split())) or label
 
 
 def spelling_map(labels: Iterable[str]) -> dict[str, str]:

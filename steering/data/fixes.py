@@ -48,9 +48,13 @@ FIXES: dict[str, Action] = {
     "leave_out_scripts": Action(
         about="Rows written in these scripts are not used.", leaves_out=lambda text, label, given: script_of(text) in given, reason="other_script"
     ),
+    "keep_majority": Action(
+        about="Of rows with the same text but different labels the first with the label of most of them is used.", reason="outvoted"
+    ),
     "leave_out_near_duplicates": Action(about="Of rows that are nearly the same only the first is used.", reason="near_duplicates"),
 }
-"""Name of a fix and what it does. The last one needs all texts at once: :mod:`steering.data.prepare` carries it out."""
+"""Name of a fix and what it does. The last two need all rows at once: :mod:`steering.data.cleaning` and :mod:`steering.data.prepare` carry
+them out."""
 
 
 def check_fixes(fixes: Sequence[Fix]) -> None:

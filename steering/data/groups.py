@@ -7,7 +7,7 @@ from steering.data.cleaning import Cleaned, text_key
 from steering.data.near import NearDuplicates
 from steering.data.own_split import side_named
 from steering.data.table import at_lines, make_problem, plural
-from steering.spec import SIDES, Example, Fix, Problem, Side
+from steering.spec import SIDES, Example, Fix, Problem, Severity, Side
 
 
 def groups_of(examples: Iterable[Example], column: str | None, near: NearDuplicates | None) -> dict[str, str]:
@@ -66,11 +66,16 @@ def shared_problem(lines: Sequence[int], texts: int, said_by: str) -> Problem:
     return make_problem("shared_texts", "warning", lines, message, "Each is used for testing only: what was trained on tests nothing.")
 
 
-def near_problem(near: NearDuplicates, examples: Sequence[Example]) -> list[Problem]:
-    """What the search for near-duplicates found, in words."""
+TOGETHER = "They are kept on one side, so that none is trained on and tested at once; fewer of them make the result more honest still."
+APART = "Some stand on both sides, because the file says so or a run was already started on these rows. Leave them out for an honest result."
+
+
+def near_problem(near: NearDuplicates, placed: Sequence[Example]) -> list[Problem]:
+    """What the search for near-duplicates found, in words; ``placed``: the examples with their sides."""
     found = []
-    target = {example.key: example.target for example in examples}
-    lines = {example.key: example.row for example in examples}
+    side = {example.key: example.side for example in placed}
+    target = {example.key: example.target for example in placed}
+    lines = {example.key: example.row for example in placed}
     if near.groups:
         rest = [lines[key] for group in near.groups for key in group[1:]]
         differ = sum(len({target[key] for key in group}) > 1 for group in near.groups)
@@ -78,8 +83,9 @@ def near_problem(near: NearDuplicates, examples: Sequence[Example]) -> list[Prob
         labels = f"; {plural(differ, 'group has', 'groups have')} several labels" if differ else ""
         message = f"{plural(len(rest), 'row is', 'rows are')} nearly the same as an earlier one {at_lines(rest)}, for example {first}{labels}."
         fix = Fix(name="leave_out_near_duplicates", sentence=f"Leave out {plural(len(rest), 'near-duplicate')}")
-        hint = "They are kept on one side, so that none is trained on and tested at once; fewer of them make the result more honest still."
-        found.append(make_problem("near_duplicates", "note", rest, message, hint, fix))
+        apart = any(len({side[key] for key in group}) > 1 for group in near.groups)
+        severity: Severity = "warning" if apart else "note"
+        found.append(make_problem("near_duplicates", severity, rest, message, APART if apart else TOGETHER, fix))
     for group in near.forms:
         members = [lines[key] for key in group]
         message = f"{plural(len(group), 'row')} are nearly the same {at_lines(members)}: they look like one form filled in."

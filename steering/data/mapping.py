@@ -57,7 +57,8 @@ def guess(
     if kind is not None and kind not in KINDS:
         raise DataError(f"the kind of task is {kind!r}, expected {' or '.join(KINDS)}.", "Leave it empty to have it guessed.")
     known = columns or describe(table)
-    label = label_column or _best_label(_without_split(known, table), text_column or (join[0] if join else None))
+    taken = text_column or (join[0] if join else None)
+    label = label_column or _best_label(_without_split(known, table), taken, _references(table, {taken or "", *join}))
     ranked = [name for name in sorted(known, key=lambda name: -_text_score(known[name])) if name != label and _text_score(known[name]) > 0]
     _check_join(join, text_column, label)
     text = text_column or next((name for name in ranked if name in join), join[0] if join else None) or next(iter(ranked), None)
@@ -147,11 +148,15 @@ def _text_score(column: Column) -> float:
     return (name + content) * (0.3 + 0.7 * column.filled)
 
 
-def _best_label(known: dict[str, Column], text_column: str | None) -> str:
+def _best_label(known: dict[str, Column], text_column: str | None, answers: str) -> str:
+    """``answers``: a column that lists right answers, which is the label where nothing else is."""
     scores = {name: _label_score(column) for name, column in known.items() if name != text_column}
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is None or scores[best] <= 0:
-        raise DataError(f"no column looks like a label (columns: {', '.join(known)}).", f"{NEED} Rows without labels can be labelled in the app.")
+        if answers:
+            return answers
+        shown = f"{', '.join(name[:40] for name in [*known][:12])}{', ...' if len(known) > 12 else ''}"
+        raise DataError(f"no column looks like a label (columns: {shown}).", f"{NEED} Rows without labels can be labelled in the app.")
     if text_column is None and len(scores) > 1:
         # Of two columns that could both be the label, the one that is the only possible text must stay the text.
         texts = [name for name in known if _text_score(known[name]) > 0]

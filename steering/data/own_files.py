@@ -6,24 +6,25 @@ from dataclasses import replace
 from steering.data.cleaning import text_of
 from steering.data.examples import by_severity
 from steering.data.groups import shared_problem
-from steering.data.near import find_near_duplicates
+from steering.data.near import NearDuplicates, find_near_duplicates
 from steering.data.prepare import Prepared
 from steering.data.report import detectable_gap_points
 from steering.data.table import at_lines, make_problem, plural, problem_of_count
 from steering.spec import SIDES, Example, Problem, Side
 
 
-def with_own_files(main: Prepared, own: Mapping[Side, Prepared], *, near: bool = True) -> Prepared:
+def with_own_files(main: Prepared, own: Mapping[Side, Prepared], *, near: NearDuplicates | bool = True) -> Prepared:
     """The main file together with the person's own files, each prepared with ``fixed=side`` and the same mapping and fixes.
 
     A text that is also in an own file belongs to that file's side, and one that is in the own test file is a test row whatever else holds it.
     Rows of the main file that only resemble one of an own file stay, with a warning. The numbers of rows read and left out are the main file's.
+    ``near``: whether to look for those, or what was found among the rows of all files before.
     """
     examples = {example.key: example for example in main.examples}
     for side in ("validation", "test"):  # in this order: what is tested is not tuned on either
         if side in own:
             examples |= {example.key: example for example in own[side].examples}
-    said = [*_shared(main, own), *_labels(main, own), *(_resembling(main, own) if near else [])]
+    said = [*_shared(main, own), *_labels(main, own), *(_resembling(main, own, near) if near else [])]
     sides: dict[str, int] = {side: sum(example.side == side for example in examples.values()) for side in SIDES}
     report = replace(
         main.report,
@@ -58,12 +59,12 @@ def _labels(main: Prepared, own: Mapping[Side, Prepared]) -> Iterable[Problem]:
             yield make_problem("unknown_labels", "warning", lines, message, "Rename them there as in the main file, or add training rows for them.")
 
 
-def _resembling(main: Prepared, own: Mapping[Side, Prepared]) -> list[Problem]:
+def _resembling(main: Prepared, own: Mapping[Side, Prepared], near: NearDuplicates | bool) -> list[Problem]:
     """Rows of the main file that are nearly the same as one of an own file."""
     theirs = {example.key: text_of(example, made.mapping) for made in own.values() for example in made.examples}
     mine: dict[str, Example] = {example.key: example for example in main.examples if example.key not in theirs}
     texts = {key: text_of(example, main.mapping) for key, example in mine.items()}
-    found = find_near_duplicates([*theirs, *texts], [*theirs.values(), *texts.values()])
+    found = find_near_duplicates([*theirs, *texts], [*theirs.values(), *texts.values()]) if isinstance(near, bool) else near
     lines = [mine[key].row for group in found.groups if not theirs.keys().isdisjoint(group) for key in group if key in mine]
     if not lines:
         return []

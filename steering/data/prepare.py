@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from steering.data.checks.rows import MIN_ROWS
 from steering.data.cleaning import Cleaned, LeftOut, clean
 from steering.data.columns import describe
 from steering.data.fixes import check_fixes, fix_cells
@@ -16,8 +17,10 @@ from steering.data.near import NearDuplicates, find_near_duplicates
 from steering.data.own_split import find_split_column
 from steering.data.readers import read
 from steering.data.report import Decided, Report, report
+from steering.data.small import SMALL, shares, small_problem
 from steering.data.splits import place
 from steering.data.table import Table
+from steering.knobs import to_json
 from steering.spec import Example, Fix, Kind, Problem, Side, digest
 
 _EVERYDAY = ReadOptions()
@@ -44,9 +47,10 @@ class Prepared:
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes and the sides."""
-        made = self.report.as_dict()
-        return digest({"table": self.table.digest, "mapping": made["mapping"], "fixes": made["fixes"], "sides": self.sides})
+        """Sixteen hex digits over everything that decides the examples: the file, the columns, the fixes, targets and sides."""
+        rows = [[example.key, example.target, example.side] for example in self.examples]
+        fixes = [to_json(fix) for fix in self.report.fixes]
+        return digest({"table": self.table.digest, "mapping": to_json(self.mapping), "fixes": fixes, "rows": rows})
 
 
 def prepare(
@@ -59,8 +63,8 @@ def prepare(
     join: Sequence[str] = (),
     stored: abc.Mapping[str, Side] | None = None,
     fixed: Side | None = None,
-    test: float = 0.3,
-    validation: float = 0.2,
+    test: float | None = None,
+    validation: float | None = None,
     merge_spellings: bool = False,
     fixes: Sequence[Fix] = (),
     group_column: str | None = None,
@@ -73,6 +77,7 @@ def prepare(
     Args:
         join: columns that make up the text together, in reading order.
         fixes: what was asked for by a click; the same call without one undoes it.
+        test, validation: shares of these sides; None: 0.3 and 0.2, less below 60 rows (:func:`steering.data.small.shares`).
         group_column: rows with the same value there stay on one side.
         split_column: where the file says itself which rows are for training and testing; None: looked for, "": there is none.
         near: True to look for near-duplicates (about a second for 20,000 rows), or what was found before; they stay on one side.
@@ -82,7 +87,7 @@ def prepare(
         SpecError: impossible shares of test and validation rows, or an unknown fix.
     """
     check_fixes(fixes)
-    with _no_collection():
+    with uncollected():
         table = read(name, content, options)
         columns = describe(table)
         mapping = guess(table, text_column, label_column, kind, join=join, columns=columns)
@@ -95,18 +100,26 @@ def prepare(
             later = frozenset(key for group in found.groups for key in group[1:]) if found else frozenset[str]()
             data, found = clean(table, mapping, merge_spellings=merge_spellings, fixes=fixes, without=later), None
         column = (find_split_column(table) if split_column is None else split_column) if fixed is None else ""
-        own, said = _own(data, column, found)
+        own, said = _own(data, column)
         taken = set(own.values())
+        usual = shares(len(data.examples))
+        kept_aside = 0.0 if "test" in taken else usual[0] if test is None else test
+        groups = groups_of(data.examples, group_column, found) if group_column or found else {}
         placed = place(
             data.examples,
             {**(stored or {}), **own},
-            test=0.0 if "test" in taken else test,
-            validation=0.0 if "validation" in taken else validation,
+            test=kept_aside,
+            validation=0.0 if "validation" in taken else usual[1] if validation is None else validation,
             fixed=fixed,
             kind=mapping.kind,
-            groups=groups_of(data.examples, group_column, found) if group_column or found else {},
+            groups=groups,
         )
+        small = MIN_ROWS <= len(placed) < SMALL and kept_aside > 0 and fixed is None
+        said += [small_problem(len(placed))] if small else []
+        changed |= {"keep_majority": data.settled} if any(fix.name == "keep_majority" for fix in fixes) else {}
         decided = Decided(fixes=tuple(fixes), changed=changed, group_column=group_column, split_column=column or None, near_looked=near is not False)
+        decided = replace(decided, cross_validate=small, groups=groups if small else {})
+        said += near_problem(found, placed) if found else []
         made = report(data, placed, columns=columns, decided=decided, said=said)
         return Prepared(table=table, mapping=mapping, examples=tuple(placed), report=made, left_out=data.left_out)
 
@@ -122,20 +135,19 @@ def _near(data: Cleaned, near: NearDuplicates | bool) -> NearDuplicates | None:
     )
 
 
-def _own(data: Cleaned, column: str | None, near: NearDuplicates | None) -> tuple[dict[str, Side], list[Problem]]:
+def _own(data: Cleaned, column: str | None) -> tuple[dict[str, Side], list[Problem]]:
     """Sides that the file itself says (where it names no validation rows, those for training are left to be divided), and what to say."""
-    said = near_problem(near, data.examples) if near else []
     if not column:
-        return {}, said
+        return {}, []
     sides, shared = own_sides(data, column)
-    said = [split_problem(column, sides), *([shared] if shared else []), *said]
+    said = [split_problem(column, sides), *([shared] if shared else [])]
     if "validation" in sides.values() and "test" in sides.values():
         return sides, said
     return {key: side for key, side in sides.items() if side != "train"}, said
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep Python from looking for cycles among hundreds of thousands of small values that have none: a third of the time of a large file."""
     was_on = gc.isenabled()
     gc.disable()

@@ -22,13 +22,15 @@ ALWAYS_NAMED = ("missing_text", "missing_label", "duplicates", "conflicts", "oth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a person decided about a file after it was read, and how many rows each fix rewrote."""
+    """What was decided about a file after it was read, and how many rows each fix rewrote."""
 
     fixes: tuple[Fix, ...] = ()
     changed: dict[str, int] = field(default_factory=dict)
     group_column: str | None = None
     split_column: str | None = None
     near_looked: bool = False
+    cross_validate: bool = False
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 _NOTHING = Decided()
@@ -41,7 +43,8 @@ class Report:
     ``rows_read == rows_usable + sum(left_out.values())``. ``sides`` counts the rows of each side, ``labels`` those of each class (empty for
     generation). ``detectable_gap_points`` is the smallest difference in accuracy that the test rows are likely to show. ``fixes`` are those that
     were applied, ``changed`` the rows that they rewrote; ``suggestions`` are not applied;
-    ``near_looked``: near-duplicates were looked for.
+    ``near_looked``: near-duplicates were looked for. ``cross_validate``: too few rows for a test side (see :mod:`steering.data.small`), whose
+    ``groups`` (key and group of the rows that belong together) are kept for it.
     """
 
     format: str
@@ -65,6 +68,8 @@ class Report:
     group_column: str | None = None
     split_column: str | None = None
     near_looked: bool = False
+    cross_validate: bool = False
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
@@ -107,6 +112,8 @@ def report(
         group_column=decided.group_column,
         split_column=decided.split_column,
         near_looked=decided.near_looked,
+        cross_validate=decided.cross_validate,
+        groups=decided.groups,
     )
 
 

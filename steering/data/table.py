@@ -14,7 +14,13 @@ from steering.errors import DataError
 from steering.spec import Fix, Problem, Severity
 
 ROWS_LISTED = 20
+RAW_CHARS = 2000
+"""What is kept of a record that could not become a row: enough to find and mend it."""
 FEWER = "Keep the columns and rows that matter; a few hundred labelled rows are enough for a soft prompt."
+
+
+Record = tuple[int, str]
+"""A line, and what stands on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ class Rows(Sequence[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A file that has been read. ``unreadable_lines`` are those of records that could not become rows."""
+    """A file that has been read. ``unreadable_rows``: line and beginning of the records that could not become rows, as they stand in the file."""
 
     columns: tuple[str, ...]
     rows: Sequence[Row]
@@ -71,7 +77,7 @@ class Table:
     encoding: str
     delimiter: str | None
     digest: str
-    unreadable_lines: tuple[int, ...] = ()
+    unreadable_rows: tuple[Record, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
     _stripped: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -92,14 +98,24 @@ class Table:
 
     @property
     def unreadable(self) -> int:
-        """Records that could not become rows."""
-        return len(self.unreadable_lines)
+        """How many records could not become rows."""
+        return len(self.unreadable_rows)
+
+    @property
+    def unreadable_lines(self) -> tuple[int, ...]:
+        """The lines on which they begin."""
+        return tuple(line for line, _ in self.unreadable_rows)
 
     def column(self, name: str) -> list[str]:
         """The cells of one column, stripped; missing ones are empty. Asked for by every look at a column, so it is kept."""
         if name not in self._stripped:
             self._stripped[name] = [(cell or "").strip() for cell in self.cells[name]]
         return self._stripped[name]
+
+
+def as_it_stands(line: int, text: str) -> Record:
+    """A record that could not become a row, cut where it is long."""
+    return line, text if len(text) <= RAW_CHARS else f"{text[: RAW_CHARS - 1]}…"
 
 
 def content_digest(content: bytes) -> str:

@@ -94,7 +94,10 @@ def script_of(text: str) -> str:
     """The script that most letters of the text belong to (``Latin``, ``Cyrillic``, ``Han or Kana``, ...); empty without letters."""
     if text.isascii():
         return "Latin" if any(map(str.isalpha, text)) else ""
-    counts = Counter(_script(char) for char in text[:2000] if char.isalpha())
+    counts = Counter[str]()
+    for char, times in Counter(text[:2000]).items():
+        if char.isalpha():
+            counts[_script(char)] += times
     return max(counts, key=lambda name: (counts[name], name)) if counts else ""
 
 

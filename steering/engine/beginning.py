@@ -1,19 +1,21 @@
 """From a run's specification to a trainer at step 0: rows encoded, one steering a seed, objectives for training and validation rows."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from steering.data import folds
 from steering.engine import contestants
+from steering.engine.plans import Plan, plans
+from steering.engine.rows import thin
 from steering.engine.teaching import Lesson, taught
 from steering.errors import DataError
 from steering.lm.encode import encode_examples
 from steering.lm.frozen import FrozenLM
 from steering.methods import Setting, method, options
 from steering.methods.contract import Steering
-from steering.spec import SIDES, Example, Recipe, RunSpec, Side
+from steering.spec import SIDES, Example, RunSpec, Side
 from steering.store import Dataset
 from steering.train.objective import Objective, objective
 from steering.train.trainer import Material, Member, Trainer
@@ -37,6 +39,12 @@ class Beginning:
     cut: int
     fresh: Beginner
     lesson: Lesson | None
+    plans: tuple[Plan, ...]
+
+    @property
+    def kept(self) -> tuple[Plan, Steering]:
+        """What is kept: how it was asked for, and its start."""
+        return self.plans[self.trainer.chosen], self.steerings[self.trainer.chosen]
 
     @property
     def watched(self) -> list[Example]:
@@ -60,7 +68,7 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
     by_side = sides(dataset.examples)
     build = partial(_steerings, lm, spec, by_side, folders)
     steerings = build()
-    if not steerings[0].parameters():
+    if not all(steering.parameters() for steering in steerings):
         raise DataError(f"method {spec.method!r} learns nothing.", "Choose a learned method; manual and few-shot are contestants, not runs.")
     length = max(steering.root().length for steering in steerings)
     lesson, few = None, by_side["train"] + by_side["validation"]
@@ -69,20 +77,23 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
         teacher = contestants.build(lm, spec.imitate, context)
         lesson = yield from taught(lm, spec, teacher, by_side, inputs, length)
         materials, looked_at, cut = [lesson.material], lesson.looked_at, lesson.cut
-    elif 0 < spec.recipe.folds <= len(few) < FEW and "validation" not in dataset.reading.get("extra", {}):
+    elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and "validation" not in dataset.reading.get("extra", {}):
         materials, looked_at, cut = _folded(lm, spec, few, length)
     else:
         looked_at = tuple(thin(by_side["validation"], spec.recipe.validation_rows))
         made, cut = _objectives(lm, spec, (by_side["train"], looked_at), length)
         materials = [Material(made[0], made[1])]
     fresh = partial(_trainer, lm, spec, materials)
-    return Beginning(by_side, fresh(build), steerings, looked_at, cut, partial(fresh, build), lesson)
+    return Beginning(by_side, fresh(build), steerings, looked_at, cut, partial(fresh, build), lesson, tuple(plans(spec)))
 
 
 def _steerings(lm: FrozenLM, spec: RunSpec, by_side: Sides, folders: list[Path]) -> tuple[Steering, ...]:
+    """One for every plan, in their order."""
     saved = partial(contestants.saved_start, lm, folders)
-    settings = [Setting(spec.task, by_side["train"], recipe.seed, saved) for recipe in seeds(spec)]
-    return tuple(method(spec.method).build(lm, setting, options(spec.method, spec.options)) for setting in settings)
+    return tuple(
+        method(one.method).build(lm, Setting(spec.task, by_side["train"], one.recipe.seed, saved), options(one.method, one.options))
+        for one in plans(spec)
+    )
 
 
 def _objectives(lm: FrozenLM, spec: RunSpec, parts: Sequence[Sequence[Example]], length: int) -> tuple[list[Objective], int]:
@@ -103,24 +114,12 @@ def _folded(lm: FrozenLM, spec: RunSpec, rows: Sequence[Example], length: int) -
 
 
 def _trainer(lm: FrozenLM, spec: RunSpec, materials: Sequence[Material], build: Callable[[], tuple[Steering, ...]]) -> Trainer:
-    """The seeds, which learn from the first material, and a member of the first seed for every fold."""
-    rate, recipes = method(spec.method).rate, seeds(spec)
-    members = [Member(lm, steering, materials[0], recipe, rate=rate) for steering, recipe in zip(build(), recipes, strict=True)]
-    members += [Member(lm, build()[0], fold, recipes[0], rate=rate) for fold in materials[1:]]
+    """A member for every plan, which learn from the first material, and one of the first plan for every fold."""
+
+    def member(steering: Steering, material: Material, one: Plan) -> Member:
+        return Member(lm, steering, material, one.recipe, rate=method(one.method).rate, setting=one.setting)
+
+    wanted = plans(spec)
+    members = [member(steering, materials[0], one) for steering, one in zip(build(), wanted, strict=True)]
+    members += [member(build()[0], fold, wanted[0]) for fold in materials[1:]]
     return Trainer(lm, members, spec.recipe, folds=len(materials) - 1)
-
-
-def seeds(spec: RunSpec) -> list[Recipe]:
-    """The recipe of every seed."""
-    return [replace(spec.recipe, seed=spec.recipe.seed + i) for i in range(spec.seeds)]
-
-
-def thin(rows: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` validation rows, classes in their proportion: chosen by key, so that the same rows are looked at every time."""
-    if len(rows) <= most:
-        return list(rows)
-    piles: dict[str, list[Example]] = {}
-    for row in sorted(rows, key=lambda e: e.key):
-        piles.setdefault(row.target, []).append(row)
-    ranked = sorted((i / len(pile), row.key, row) for pile in piles.values() for i, row in enumerate(pile))
-    return [row for _, _, row in ranked[:most]]

@@ -14,7 +14,7 @@ from steering.lm.root import Root
 from steering.methods.forms import root_of
 from steering.spec import Example, TaskSpec
 from steering.store import Store
-from steering.train.trainer import best_of
+from steering.train.state import best_of
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Making

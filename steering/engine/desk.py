@@ -14,7 +14,7 @@ from steering import artifact
 from steering.data import ReadOptions, read, text_columns
 from steering.errors import DataError
 from steering.store import Store, replace_file
-from steering.train.trainer import LAYOUT, State
+from steering.train.state import LAYOUT, State
 
 CHECKPOINT_SECONDS = 10.0
 """Between two checkpoints: what a kill can cost at most."""

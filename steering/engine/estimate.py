@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from steering.errors import TrainingError
 from steering.lm import memory
 from steering.lm.scoring import chunks
-from steering.train.gradients import OutOfMemory, gradients
+from steering.train.gradients import OutOfMemory, Thrift, gradients
+from steering.train.member import Member
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
@@ -27,7 +28,8 @@ MB = 1_000_000
 class Estimate:
     """Seconds of training if no look ends it early, and memory in MB (1,000,000 bytes) of the whole process (CPU) or on the device.
 
-    ``budget``: tokens of a micro-batch, lowered until it fits. ``available_mb`` None: the machine does not tell.
+    ``budget``: tokens of a micro-batch, lowered until it fits; ``recompute``: layers are computed twice to save memory. ``available_mb`` None: the
+    machine does not tell.
     """
 
     seconds: float
@@ -36,6 +38,7 @@ class Estimate:
     peak_mb: float
     available_mb: float | None
     budget: int
+    recompute: bool
 
 
 def estimate(trainer: Trainer) -> Generator[None, None, Estimate]:
@@ -45,8 +48,7 @@ def estimate(trainer: Trainer) -> Generator[None, None, Estimate]:
         TrainingError: a single row needs more memory than there is.
     """
     lm = trainer.lm
-    budget = yield from fitting_budget(trainer)
-    trainer.budget = budget
+    trainer.thrift = yield from fitting(trainer)
     first, small = yield from _timed_step(trainer)
     second, large = yield from _timed_step(trainer)
     look = yield from _look_seconds(trainer)
@@ -60,39 +62,46 @@ def estimate(trainer: Trainer) -> Generator[None, None, Estimate]:
         look_seconds=round(look, 4),
         peak_mb=round(max(small, large) / MB, 1),
         available_mb=round(free / MB, 1) if free is not None else None,
-        budget=budget,
+        budget=trainer.thrift.budget,
+        recompute=trainer.thrift.recompute,
     )
 
 
-def fitting_budget(trainer: Trainer) -> Generator[None, None, int]:
-    """Tokens of a micro-batch that fit: one row is run and measured, and memory grows with the tokens.
+def fitting(trainer: Trainer) -> Generator[None, None, Thrift]:
+    """Micro-batches that fit: the longest row is run and measured, and memory grows with the tokens. Where that row does not fit, layers are
+    computed twice.
 
     Raises:
-        TrainingError: one row alone needs more than there is.
+        TrainingError: that row alone needs more than there is.
     """
-    lm, free = trainer.lm, memory.available(trainer.lm.device)
+    lm, free, usual = trainer.lm, memory.available(trainer.lm.device), trainer.thrift
     if free is None:
-        return trainer.budget
+        return usual
     member = trainer.members[0]
     sizes = [member.material.train.branch(row).tokens for row in range(len(member.material.train))]
-    row = sizes.index(max(sizes))
+    row, needed = sizes.index(max(sizes)), None
+    for recompute in (False, True) if lm.recomputes else (False,):
+        needed = _needed(member, row, recompute)
+        yield
+        if needed is not None and needed <= HEADROOM * free:
+            root = member.steering.root().length
+            fits = int((max(sizes) + root) * HEADROOM * free / max(1, needed)) - root
+            return Thrift(max(*sizes, min(usual.budget, fits)), recompute)
+    raise _too_large(max(sizes), needed, free)
+
+
+def _needed(member: Member, row: int, recompute: bool) -> int | None:
+    """Bytes that a step of one row takes; None: more than there are."""
     member.begin()
-    with memory.peak(lm.device) as seen:
+    with memory.peak(member.lm.device) as seen:
         try:
-            for _ in gradients(lm, [(member, row)], 1):
+            for _ in gradients(member.lm, [(member, row)], Thrift(1, recompute)):
                 pass
         except OutOfMemory:
-            raise _too_large(max(sizes), None, free) from None
-    member.begin()
-    yield
-    needed = seen.most - seen.base
-    if needed > HEADROOM * free:
-        raise _too_large(max(sizes), needed, free)
-    if needed <= 0:
-        return trainer.budget
-    root = member.steering.root().length
-    fits = int((max(sizes) + root) * HEADROOM * free / needed) - root
-    return max(*sizes, min(trainer.budget, fits))
+            return None
+        finally:
+            member.begin()
+    return seen.most - seen.base
 
 
 def _too_large(tokens: int, needed: int | None, free: int) -> TrainingError:

@@ -23,12 +23,11 @@ from steering.lm.features import features
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, score_labels
-from steering.methods import LEARNED, Setting, method, options
+from steering.methods import LEARNED, method
 from steering.methods.forms import root_of
 from steering.methods.written import written
 from steering.spec import Example, Recipe, digest
-from steering.train.objective import objective
-from steering.train.trainer import Material, Member, Trainer
+from steering.train.alone import alone
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Context
@@ -64,16 +63,10 @@ def learn(lm: FrozenLM, context: "Context", name: str, values: dict[str, Any], r
     Raises:
         DataError: no training rows; SpecError: options that do not fit.
     """
-    train, validation = sides(context, name)
-    chosen = method(name)
-    steering = chosen.build(lm, Setting(context.task, train, recipe.seed), options(name, values))
-    length = steering.root().length
-    encoded = (encode_examples(lm, context.task, rows, length) for rows in (train, validation))
-    material = Material(*(objective(lm, context.task, rows, recipe.format_weight) for rows in encoded))
-    trainer = Trainer(lm, [Member(lm, steering, material, recipe, rate=chosen.rate)], recipe)
+    trainer = alone(lm, name, context.task, *sides(context, name), recipe, values)
+    size = sum(p.numel() for p in trainer.members[0].steering.parameters().values())
     for _ in trainer.events():
         yield
-    size = sum(p.numel() for p in steering.parameters().values())
     return Tuned(root_of(lm, trainer.best).detach(), trainer.best, size, trainer.best_step, trainer.step, trainer.best_nll)
 
 

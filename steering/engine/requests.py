@@ -15,11 +15,15 @@ from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
+from steering.engine.curve import curve
 from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant
+from steering.engine.ladder import ladder
+from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
-from steering.engine.views import look_and_keep
+from steering.engine.views import Measured, look_and_keep
+from steering.engine.workshop import workshop
 from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
@@ -45,6 +49,16 @@ class Office:
         rows = {side: self.store.dataset(payload[side]).examples for side in ("validation",) if payload.get(side)}
         declared = {spec: frozenset(e.key for e in self.store.dataset(one).examples) for spec, one in payload.get("declared", {}).items()}
         return contestants.Context(task, by_side["train"], self.folders, rows.get("validation", by_side["validation"]), self.store, declared)
+
+    def saved(self, name: str) -> artifact.Artifact:
+        """A saved prompt of the loaded model.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one of another model.
+        """
+        made = artifact.read(artifact.find(self.folders, name))
+        artifact.require_fit(made.card, model=self.lm.id, fingerprint=self.lm.fingerprint)
+        return made
 
     def enter(self, specs: list[str], context: contestants.Context) -> Generator[dict[str, Any], None, list[Contestant]]:
         """All contestants by their written forms; yields while something is fitted."""
@@ -94,11 +108,12 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def inspect(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One view of a saved prompt; the result is kept in the store and only named here."""
-    made = artifact.read(artifact.find(office.folders, payload["name"]))
-    artifact.require_fit(made.card, model=office.lm.id, fingerprint=office.lm.fingerprint)
-    for _ in look_and_keep(office.lm, office.store, made, payload["view"]):
-        yield {}
+    """One view of a saved prompt; the result is kept in the store and only named here. Until then: ``progress``, and perhaps a ``preview``."""
+    lm, (made, other) = office.lm, (office.saved(payload[key]) if payload.get(key) else None for key in ("name", "other"))
+    assert made is not None
+    given = {key: str(payload.get(key, "")) for key in ("data", "rows", "text")}
+    measured = Measured(other=other, prompts=tuple(payload.get("prompts", ())), **given)
+    yield from look_and_keep(lm, office.store, made, payload["view"], measured, again=bool(payload.get("again")))
     yield {"artifact": made.digest, "view": payload["view"]}
 
 
@@ -147,10 +162,16 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "compare": compare,
     "cross_validate": cross_validate,
     "cost": cost,
+    "curve": curve,
+    "ladder": ladder,
+    "workshop": workshop,
     "describe": describe,
     "read": read,
     "certainty": certain,
     "chat": chat,
     "estimate": estimated,
     "import": bring_in,
+    "prune": prune,
+    "strength": strengthen,
+    "zones": zones,
 }

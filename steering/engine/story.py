@@ -27,6 +27,7 @@ from steering.methods.forms import root_of
 from steering.spec import RunSpec
 from steering.store import Dataset
 from steering.train.events import Snapshot, Tick
+from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
@@ -64,7 +65,8 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         return
     _say_progress(desk, "reading", trainer)
     for name in VIEWS_AFTER:
-        yield from look_and_keep(lm, desk.store, made, name)
+        for _ in look_and_keep(lm, desk.store, made, name):
+            yield
 
 
 def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
@@ -76,7 +78,7 @@ def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Gener
     else:
         desk.store.update_run(desk.run, phase="measuring")
         found = yield from estimate(begun.fresh())
-        trainer.budget = found.budget
+        trainer.thrift = Thrift(found.budget, found.recompute)
         desk.put("estimate", 0, to_json(found))
     desk.store.update_run(desk.run, phase="training", step=trainer.step, steps=trainer.leg_start + sum(legs(spec.recipe)[trainer.leg :]))
 
@@ -115,9 +117,8 @@ def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
     """Train to the end; returns False where a stop was asked for. Vectors that are not chosen are kept beside those that are."""
     finished = yield from _follow(trainer, desk)
     desk.save_checkpoint(trainer.state())
-    folder, chosen = desk.folder, trainer.chosen
-    trail.keep_trail(folder, chosen)
-    trail.write_seeds(folder, {m.recipe.seed: m.best for i, m in enumerate(trainer.candidates) if i != chosen})
+    trail.keep_trail(desk.folder, trainer.chosen)
+    trail.write_seeds(desk.folder, {member.recipe.seed: member.best for member in trainer.siblings})
     return finished
 
 
@@ -164,8 +165,8 @@ def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk
     entered = []
     for name in specs:
         entered.append((yield from contestants.enter(lm, name, context)))
-    others = tuple(root_of(lm, member.best).detach() for i, member in enumerate(trainer.candidates) if i != trainer.chosen)
-    entered.append(replace(contestants.learned(lm, spec.method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
+    others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
+    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
     yield
     rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
     primary = (entered[-1].name, rival.name)
@@ -190,12 +191,12 @@ def _worth_saying(item: Judging) -> bool:
 
 def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> artifact.Artifact:
     trainer = begun.trainer
-    steering = begun.steerings[trainer.chosen]
+    plan, steering = begun.kept
     tensors = {name: np.ascontiguousarray(t.cpu().numpy(), dtype=np.float32) for name, t in trainer.best.items()}
     card = artifact.Card(
         name=artifact.safe_name(spec.name),
         title=spec.name,
-        method=spec.method,
+        method=plan.method,
         model=lm.id,
         revision=lm.revision,
         fingerprint=lm.fingerprint,

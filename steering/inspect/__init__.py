@@ -3,25 +3,64 @@
 To add a view: write its file (see :class:`~steering.inspect.contract.View`) and one line in ``VIEWS``. The same tests run over every entry. ::
 
     for item in look("neighbours", lm, subject):
-        ...  # Progress, Progress, ..., and last a Table
+        ...  # Progress, Progress, ..., perhaps a Preview, and last a Table
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steering.errors import ArtifactError, SpecError
-from steering.inspect.contract import Badge, Need, Progress, Subject, View
+from steering.inspect.ablation import Ablation
+from steering.inspect.behaviour import Behaviour
+from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, View
+from steering.inspect.distil import Distil
+from steering.inspect.faithfulness import Faithfulness
+from steering.inspect.gain import Gain
+from steering.inspect.manual_neighbours import ManualNeighbours
 from steering.inspect.map import Map
 from steering.inspect.neighbours import Neighbours
+from steering.inspect.off_task import OffTask
 from steering.inspect.prefix import Prefix
 from steering.inspect.results import Result, result_from_json, result_to_json
+from steering.inspect.strength import Strength
 
 if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
 
-__all__ = ["VIEWS", "Badge", "Need", "Progress", "Result", "Subject", "View", "final", "look", "result_from_json", "result_to_json", "view"]
+__all__ = [
+    "VIEWS",
+    "Badge",
+    "Item",
+    "Need",
+    "Preview",
+    "Progress",
+    "Result",
+    "Subject",
+    "View",
+    "final",
+    "look",
+    "result_from_json",
+    "result_to_json",
+    "view",
+]
 
-VIEWS: dict[str, View] = {v.name: v for v in (Neighbours(), Map(), Prefix())}
+VIEWS: dict[str, View] = {
+    v.name: v
+    for v in (
+        Neighbours(),
+        Faithfulness(),
+        Gain(),
+        Behaviour(),
+        Ablation(),
+        Strength(),
+        ManualNeighbours(),
+        OffTask(),
+        Map(),
+        Distil(),
+        Prefix(),
+    )
+}
+"""In the order of the command line's contract."""
 
 
 def view(name: str) -> View:
@@ -35,8 +74,8 @@ def view(name: str) -> View:
     return VIEWS[name]
 
 
-def look(name: str, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
-    """Run a view: progress, and last the result.
+def look(name: str, lm: "FrozenLM", subject: Subject) -> Iterator[Item]:
+    """Run a view: progress, perhaps a preview, and last the result.
 
     Raises:
         SpecError: no such view, or it needs rows and there are none.
@@ -47,15 +86,15 @@ def look(name: str, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Res
     if reason:
         fitting = [other.name for other in VIEWS.values() if not other.applies(subject.vectors)]
         raise ArtifactError(f"view {name!r} does not apply to {subject.name!r}: {reason}", f"Views that do: {', '.join(fitting) or 'none'}.")
-    if chosen.rows_needed and not subject.rows:
+    if chosen.rows_needed and (not subject.rows or subject.task is None):
         raise SpecError(f"view {name!r} is measured on labelled rows, and none are given.", "Name a dataset with rows that training never saw.")
     yield from chosen.run(lm, subject)
 
 
-def final(items: Iterator[Progress | Result]) -> Result:
-    """The result of a view, progress left out."""
+def final(items: Iterator[Item]) -> Result:
+    """The result of a view, progress and previews left out."""
     last = None
     for last in items:  # noqa: B007 - only the last item is wanted
         pass
-    assert last is not None and not isinstance(last, Progress), "a view ends with its result"
+    assert last is not None and not isinstance(last, (Progress, Preview)), "a view ends with its result"
     return last

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from steering.errors import SpecError
 from steering.inspect.results import Result
-from steering.spec import Example, TaskSpec
+from steering.spec import Example, TaskSpec, digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,12 +45,22 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A first answer from fewer rows, replaced by what comes later."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is looked at.
+    """What is looked at: a saved prompt, or a text (:func:`steering.inspect.subjects.of_text`).
 
     ``vectors``: soft prompt [P, H], or keys and values [L, K, P, D] (of the layers that ``prefix_layers`` [L] marks, where it is there).
     ``start_ids``: the P token ids that the vectors started from, header included (empty: not known). ``header``: how many leading rows are the
-    model's own header, which training never moves. ``task`` and ``rows`` are for views with ``rows_needed``.
+    model's own header, which training never moves.
+
+    For views with ``rows_needed``: ``task``; ``rows``, which training never saw and every figure is measured on; ``train`` to fit on and
+    ``validation`` to choose by; ``prompts``: manual prompts that were tried beside the task's own. ``other``: a second subject to compare with.
     """
 
     name: str
@@ -58,6 +69,14 @@ class Subject:
     header: int = 0
     task: TaskSpec | None = None
     rows: tuple[Example, ...] = ()
+    train: tuple[Example, ...] = ()
+    validation: tuple[Example, ...] = ()
+    prompts: tuple[str, ...] = ()
+    other: "Subject | None" = None
+
+
+Item = Progress | Preview | Result
+"""What a view yields."""
 
 
 class View(Protocol):
@@ -75,8 +94,8 @@ class View(Protocol):
         """Why this view cannot look at ``vectors`` (a dict of tensors, or their names); empty where it can."""
         ...
 
-    def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
-        """Work in slices of less than about a second; the last item is the result.
+    def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Item]:
+        """Work in slices of less than about a second; the last item is the result, and a slow view shows a preview before it.
 
         Between slices the driver may train: nothing global (``torch.no_grad``, a seed) may be held across a ``yield``.
 
@@ -84,6 +103,25 @@ class View(Protocol):
             ArtifactError: the vectors are damaged or belong to another model.
         """
         ...
+
+
+def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[str] = (), text: str = "") -> str:
+    """What a view's result is kept under: an artifact's digest, and whatever it was measured with beside its own dataset's rows."""
+    given = {"prompts": digest(sorted(prompts)) if prompts else "", "text": digest(text) if text else ""}
+    parts = {"rows": rows, "other": other, **given}
+    return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
+
+
+def require_labels(name: str, subject: Subject) -> TaskSpec:
+    """The subject's task, which must be a classification.
+
+    Raises:
+        SpecError: it is not.
+    """
+    assert subject.task is not None
+    if subject.task.kind != "classification":
+        raise SpecError(f"view {name!r} compares answers between labels; this task is {subject.task.kind}.", "Use a view that measures the loss.")
+    return subject.task
 
 
 def missing(needs: Need, vectors: Collection[str]) -> str:

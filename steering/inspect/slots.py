@@ -53,7 +53,7 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
     steps = [] if moved is None else chance.leans(vocab, torch.nn.functional.normalize(moved, dim=1))
     null = yield from chance.null(lm, vocab, chance.draws(vectors.shape[0]), seen + steps)
     real_word = yield from nearest.real_word(lm, vocab)
-    found = yield from _candidates(lm, vocab, vectors, starts)
+    found = yield from candidates(lm, vocab, vectors, starts)
     hubs = yield from nearest.hubs(lm, vocab, [i for items in found for i, _ in items])
     chances = [null.p_value(lean, items[0][1]) for lean, items in zip(seen, found, strict=True)]
     adjusted = [None] * fixed + chance.holm(chances[fixed:])
@@ -83,7 +83,7 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
     return Measured(tuple(slots), vocab, null.floor(0.0), real_word, (null.median(0.0) + real_word) / 2)
 
 
-def _candidates(lm: FrozenLM, vocab: Vocabulary, vectors: Tensor, starts: tuple[int, ...]) -> Generator[Progress, None, list[Candidates]]:
+def candidates(lm: FrozenLM, vocab: Vocabulary, vectors: Tensor, starts: tuple[int, ...]) -> Generator[Progress, None, list[Candidates]]:
     """The nearest entries of every slot. Its own start entry competes too where it is hidden otherwise (a line break in the manual prompt), and
     wins a tie with an entry of the same embedding."""
     directions = vocab.directions(vectors)

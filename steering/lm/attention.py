@@ -32,12 +32,14 @@ KV = tuple[Tensor, Tensor]
 class Layout:
     """What one forward pass needs beside the packed row.
 
-    ``root_kv``: for every tree the per-layer (K, V), each [K, P, D], or None where the root rides in the row. ``tape``: when a list is given,
-    each layer appends its packed (key, value), each [N, K, D].
+    ``root_kv``: for every tree the per-layer (K, V), each [K, P, D], or None where the root rides in the row; ``root_places``: the positions of
+    those keys, of which a layer that holds fewer has the first. ``tape``: when a list is given, each layer appends its packed (key, value), each
+    [N, K, D].
     """
 
     packed: Packed
     root_kv: tuple[tuple[KV, ...] | None, ...]
+    root_places: tuple[tuple[int, ...], ...]
     tape: list[KV] | None = None
     masks: dict[tuple[int, int | None, int, int], Tensor] = field(default_factory=dict)
 
@@ -126,7 +128,8 @@ class Layout:
         """Positions and reality, each [rows, S], of an ancestor's keys in one layer."""
         kv = self.root_kv[root] if root is not None else None
         if kv is not None:
-            places = torch.arange(kv[layer][0].shape[1], device=child.positions.device).unsqueeze(0)
+            held = self.root_places[root][: kv[layer][0].shape[1]] if root is not None else ()
+            places = torch.tensor(held, dtype=torch.long, device=child.positions.device).unsqueeze(0)
             return places, torch.ones_like(places, dtype=torch.bool)
         assert block is not None
         ancestor = self.packed.blocks[block]

@@ -99,6 +99,7 @@ class Cached:
         self.rows = [len(members) for members in groups.values()]
         roots = [lm.to_kv(requests[members[0]][0]) for members in groups.values()]
         self.roots = [root.kv for root in roots]
+        self.places = [torch.tensor(root.positions, dtype=torch.long, device=lm.device) for root in roots]
         self.first = roots[0]
         branches = [Branch(requests[i][1], 1) for i in self.order]
         self.lengths = torch.tensor([len(b.ids) for b in branches], device=lm.device)
@@ -165,25 +166,26 @@ class Cached:
         values[at, :, self.lengths] = value[0].transpose(0, 1)
         heads, kv_heads, size = query.shape[1], keys.shape[1], query.shape[3]
         outputs, start = [], 0
-        for root, count in zip(self.roots, self.rows, strict=True):
+        for root, at_root, count in zip(self.roots, self.places, self.rows, strict=True):
             rows = slice(start, start + count)
             q = query[0, :, rows].transpose(0, 1).reshape(count, kv_heads, heads // kv_heads, size)
-            k, v, past = keys[rows], values[rows], 0
+            k, v, past = keys[rows], values[rows], at_root[:0]
             if root is not None:
-                past = root[module.layer_idx][0].shape[1]
+                past = at_root[: root[module.layer_idx][0].shape[1]]
                 k = torch.cat([root[module.layer_idx][0].to(k.dtype).expand(count, -1, -1, -1), k], dim=2)
                 v = torch.cat([root[module.layer_idx][1].to(v.dtype).expand(count, -1, -1, -1), v], dim=2)
-            mask = self._mask(self.lengths[rows], past, keys.shape[2], how.window, q.dtype)
+            mask = self._mask(past, self.offsets[rows], self.lengths[rows], keys.shape[2], how.window, q.dtype)
             sinks = None if how.sinks is None else how.sinks.view(1, kv_heads, -1, 1).expand(count, -1, -1, -1)
             outputs.append(written_out(q, k, v, mask, how, sinks).reshape(count, heads, size))
             start += count
         return torch.cat(outputs).unsqueeze(0)
 
     @staticmethod
-    def _mask(lengths: Tensor, past: int, width: int, window: int | None, dtype: torch.dtype) -> Tensor:
-        """Additive [count, 1, 1, past + width]: the root, own tokens up to the new one, and the window by distance."""
-        places = torch.arange(past + width, device=lengths.device)
-        now = (past + lengths)[:, None]
+    def _mask(past: Tensor, offsets: Tensor, lengths: Tensor, width: int, window: int | None, dtype: torch.dtype) -> Tensor:
+        """Additive [count, 1, 1, past + width]: the root at its positions ``past``, own tokens up to the new one, and the window by distance."""
+        own = offsets[:, None] + torch.arange(width, device=lengths.device)
+        places = torch.cat([past.expand(len(offsets), -1), own], dim=1)
+        now = (offsets + lengths)[:, None]
         allowed = places <= now
         if window is not None:
             allowed &= now - places < window

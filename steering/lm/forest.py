@@ -102,6 +102,8 @@ class _Segment:
     ids: Sequence[int]
     position: int
     row_start: int = -1
+    places: Sequence[int] = ()
+    """Positions of its tokens where they are not ``position`` and the next ones: a root with positions left out."""
 
 
 class _Packer:
@@ -124,7 +126,7 @@ class _Packer:
             segment.row_start = len(self.ids)
             self.ids.extend(segment.ids)
             held = len(segment.ids)
-            places = range(segment.position, segment.position + width)
+            places = segment.places or range(segment.position, segment.position + width)
             self.positions.extend(places[:held])
             positions.append(list(places))
             real.append([i < held for i in range(width)])
@@ -164,7 +166,7 @@ def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, 
     root_slices, root_blocks = _pack_roots(packer, trees)
     graded: list[list[int]] = []
     for number, tree in enumerate(trees):
-        looks = (Look(number, root_blocks[number], None),) if tree.root.length else ()
+        looks = (Look(number, root_blocks[number], None),) if tree.root.rows else ()
         starts, homes = _pack_branches(packer, tree, looks, block_ratio)
         twig_starts = _pack_twigs(packer, tree, looks, homes)
         for branch, start, twigs in zip(tree.branches, starts, twig_starts, strict=True):
@@ -189,13 +191,13 @@ def _pack_roots(packer: _Packer, trees: Sequence[Tree]) -> tuple[list[tuple[int,
     slices: list[tuple[int, int] | None] = []
     blocks: list[int | None] = []
     for tree in trees:
-        if tree.root.kv is not None or not tree.root.length:
+        if tree.root.kv is not None or not tree.root.rows:
             slices.append(None)
             blocks.append(None)
             continue
-        segment = _Segment([0] * tree.root.length, 0)
+        segment = _Segment([0] * tree.root.rows, 0, places=tree.root.positions)
         blocks.append(packer.add([segment], ()))
-        slices.append((segment.row_start, segment.row_start + tree.root.length))
+        slices.append((segment.row_start, segment.row_start + tree.root.rows))
     return slices, blocks
 
 

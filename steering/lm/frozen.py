@@ -4,8 +4,9 @@ Nothing ever edits the weights, the body is always in eval mode, and no paramete
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -18,6 +19,7 @@ from steering.lm import padded
 from steering.lm.attention import KV, LAYOUT, Layout
 from steering.lm.forest import Branch, Tree, pack
 from steering.lm.identity import fingerprint, shape_of
+from steering.lm.recompute import Recompute
 from steering.lm.root import Adapter, Root
 
 
@@ -36,6 +38,7 @@ class FrozenLM:
         self.layout = layout
         self._embedding = model.get_input_embeddings()
         self._adapter: Adapter | None = None
+        self._recompute = Recompute(model, self._same_adapter) if layout == "forest" else None
         self.shape = shape_of(model.config, self._embedding)
         table = self.table()
         self.rms = float(table.float().pow(2).mean().sqrt())
@@ -136,16 +139,38 @@ class FrozenLM:
     @contextmanager
     def adapted(self, root: Root) -> Iterator[None]:
         """The model with the root's own changes, for the length of a forward: never across a ``yield`` of ours."""
-        if root.adapter is None or root.adapter is self._adapter:
+        with self._adapted(root.adapter):
+            yield
+
+    @contextmanager
+    def _adapted(self, adapter: Adapter | None) -> Iterator[None]:
+        if adapter is None or adapter is self._adapter:
             yield
             return
         assert self._adapter is None, "two adapters at once"
-        self._adapter = root.adapter
+        self._adapter = adapter
         try:
-            with root.adapter.active():
+            with adapter.active():
                 yield
         finally:
             self._adapter = None
+
+    def _same_adapter(self) -> Callable[[], AbstractContextManager[None]]:
+        """For a layer that is run again in the backward pass: the changes that are active now."""
+        adapter = self._adapter
+        return lambda: self._adapted(adapter)
+
+    @contextmanager
+    def recomputing(self, on: bool) -> Iterator[None]:
+        """Forward passes inside keep no activations of the decoder layers where ``on`` (steering/lm/recompute.py). In the padded layout nothing
+        changes: the cache there would be written twice."""
+        with self._recompute.switched(on) if self._recompute is not None else nullcontext():
+            yield
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether :meth:`recomputing` changes anything."""
+        return self._recompute is not None and self._recompute.layers > 0
 
     def require_layout(self, *roots: Root) -> None:
         """Refuse what only per-segment attention can do: the model's own attention has one mask for all layers.
@@ -161,15 +186,15 @@ class FrozenLM:
 
     def to_kv(self, root: Root) -> Root:
         """The same steering as keys and values: computed once, then shared by any number of inputs. Differentiable."""
-        if root.kv is not None or root.length == 0:
+        if root.kv is not None or root.rows == 0:
             return root
         with self.adapted(root):
             if self.layout == "padded":
-                return Root(kv=padded.to_kv(self.model, root).kv, adapter=root.adapter)
+                return replace(padded.to_kv(self.model, root), adapter=root.adapter)
             tape: list[KV] = []
             self._forest([Tree(root, ())], tape)
-        length = root.length
-        return Root(kv=tuple((k[:length].transpose(0, 1), v[:length].transpose(0, 1)) for k, v in tape), adapter=root.adapter)
+        kv = tuple((k[: root.rows].transpose(0, 1), v[: root.rows].transpose(0, 1)) for k, v in tape)
+        return Root(kv=kv, adapter=root.adapter, kept=root.kept)
 
     def extended(self, root: Root, ids: Sequence[int]) -> Root:
         """The steering followed by ``ids``, as keys and values [K, P + T, D] a layer.
@@ -177,17 +202,17 @@ class FrozenLM:
         Raises:
             ModelError: keys and values on a model that runs in the padded layout.
         """
+        kept = None if root.kept is None else root.kept + (True,) * len(ids)
         if root.embeds is not None:
-            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)])))
+            return self.to_kv(Root(embeds=torch.cat([root.embeds, self.embed(ids)]), kept=kept))
         if self.layout == "padded":
             raise ModelError(f"{self.id!r} runs with its own attention, which cannot lengthen a prefix.", "Use a soft prompt.")
         assert root.kv is not None
         _, tape = self.branch_kv([Tree(root, (Branch(tuple(ids), 1),))])
         count = len(ids)
         added = [(k[:count].transpose(0, 1), v[:count].transpose(0, 1)) for k, v in tape]
-        return Root(
-            kv=tuple((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
-        )
+        longer = ((torch.cat([k, a.to(k.dtype)], 1), torch.cat([v, b.to(v.dtype)], 1)) for (k, v), (a, b) in zip(root.kv, added, strict=True))
+        return Root(kv=tuple(longer), kept=kept)
 
     def branch_kv(self, trees: Sequence[Tree]) -> tuple[Tensor, list[KV]]:
         """Graded logits [G, V] and every layer's packed (key, value), each [N, K, D]: the start of decoding. Roots must be K/V or empty, and
@@ -202,7 +227,7 @@ class FrozenLM:
         front = sum(r.shape[0] for r in roots)
         rows = self._embedding(packed.ids[front:])
         rows = torch.cat([*(r.to(rows.dtype) for r in roots), rows]) if roots else rows
-        layout = Layout(packed, tuple(t.root.kv for t in trees), tape)
+        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape)
         keep = packed.graded if packed.graded.numel() else packed.graded.new_zeros(1)
         return self.forward(rows, packed.positions, keep, layout)
 

@@ -39,21 +39,24 @@ def _batch(model: Any, root: Root, sequences: Sequence[tuple[int, ...]]) -> Tens
     embedding = model.get_input_embeddings()
     device = embedding.weight.device
     rows, width, p = len(sequences), max(map(len, sequences)), root.length
+    there = _there(root, device)
     ids = torch.zeros(rows, width, dtype=torch.long, device=device)
     real = torch.zeros(rows, p + width, dtype=torch.long, device=device)
     for i, sequence in enumerate(sequences):
         ids[i, : len(sequence)] = torch.tensor(sequence, device=device)
-        real[i, : p + len(sequence)] = 1
+        real[i, :p] = there
+        real[i, p : p + len(sequence)] = 1
     embeds = embedding(ids)
     positions = torch.arange(p, p + width, device=device)
     cache = None
     if root.embeds is not None and p:
-        embeds = torch.cat([root.embeds.to(embeds.dtype).expand(rows, -1, -1), embeds], dim=1)
+        embeds = torch.cat([_spread(root.embeds, there).to(embeds.dtype).expand(rows, -1, -1), embeds], dim=1)
         positions = torch.arange(p + width, device=device)
     elif root.kv is not None:
         cache = DynamicCache()
         for layer, (key, value) in enumerate(root.kv):
-            cache.update(key.to(embeds.dtype).expand(rows, -1, -1, -1), value.to(embeds.dtype).expand(rows, -1, -1, -1), layer)
+            keys, values = (_spread(part, there).to(embeds.dtype).expand(rows, -1, -1, -1) for part in (key, value))
+            cache.update(keys, values, layer)
     out = model(
         inputs_embeds=embeds,
         attention_mask=real,
@@ -70,6 +73,24 @@ def to_kv(model: Any, root: Root) -> Root:
     assert root.embeds is not None
     embedding = model.get_input_embeddings()
     cache = DynamicCache()
-    model(inputs_embeds=root.embeds.to(embedding.weight.dtype).unsqueeze(0), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    there = _there(root, embedding.weight.device)
+    rows = _spread(root.embeds, there).to(embedding.weight.dtype).unsqueeze(0)
+    model(inputs_embeds=rows, attention_mask=there.unsqueeze(0), past_key_values=cache, use_cache=True, logits_to_keep=1)
     layers: Any = cache.layers
-    return Root(kv=tuple((layer.keys[0], layer.values[0]) for layer in layers))
+    at = list(root.positions)
+    return Root(kv=tuple((layer.keys[0][:, at], layer.values[0][:, at]) for layer in layers), kept=root.kept)
+
+
+def _there(root: Root, device: torch.device) -> Tensor:
+    """[P] 1 at the positions that may be seen: what transformers calls an attention mask."""
+    there = torch.zeros(root.length, dtype=torch.long, device=device)
+    there[list(root.positions)] = 1
+    return there
+
+
+def _spread(rows: Tensor, there: Tensor) -> Tensor:
+    """[..., n, *] to [..., P, *]: zeros stand at the positions that are masked."""
+    if rows.shape[-2] == there.shape[0]:
+        return rows
+    whole = rows.new_zeros(*rows.shape[:-2], there.shape[0], rows.shape[-1])
+    return whole.index_copy(-2, there.nonzero().flatten(), rows)

@@ -4,8 +4,9 @@ Manual text, demonstrations, a soft prompt and a prefix all become a :class:`Roo
 one scorer and one generator, and nobody asks which method it was.
 """
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -35,11 +36,14 @@ class Root:
     positions, the first ones: then that layer sees no more of the steering (a prefix in some layers only).
 
     ``adapter``: changed modules for everything under this root, the root itself included; None for all but the LoRA reference.
+    ``kept``: [P] where some positions are left out, else None. The tensors then hold the rows of the kept ones only, at their own positions, and P
+    stays: nothing attends to the others, neither inputs nor later rows, as if the attention mask hid them (see :func:`without`).
     """
 
     embeds: Tensor | None = None
     kv: tuple[tuple[Tensor, Tensor], ...] | None = None
     adapter: Adapter | None = None
+    kept: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
         assert (self.embeds is None) != (self.kv is None), "a Root is either embeddings or keys and values"
@@ -48,10 +52,21 @@ class Root:
         if self.kv is not None:
             assert self.kv and all(k.dim() == 3 and k.shape == v.shape for k, v in self.kv), "kv must be L pairs of [K, P, D]"
             assert len({(k.shape[0], k.shape[2]) for k, _ in self.kv}) == 1, "layers may differ in P only"
+        assert self.kept is None or sum(self.kept) == self.rows, f"{self.rows} rows for {sum(self.kept or ())} kept positions"
 
     @property
     def length(self) -> int:
         """P, the number of positions before the input."""
+        return self.rows if self.kept is None else len(self.kept)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Where its rows stand; a layer that holds fewer rows holds the first ones."""
+        return tuple(range(self.rows)) if self.kept is None else tuple(i for i, there in enumerate(self.kept) if there)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the tensors hold: P, less what is left out."""
         if self.embeds is not None:
             return self.embeds.shape[0]
         assert self.kv is not None
@@ -66,9 +81,9 @@ class Root:
         """The same numbers without gradient."""
         adapter = self.adapter.detach() if self.adapter is not None else None
         if self.embeds is not None:
-            return Root(embeds=self.embeds.detach(), adapter=adapter)
+            return replace(self, embeds=self.embeds.detach(), adapter=adapter)
         assert self.kv is not None
-        return Root(kv=tuple((k.detach(), v.detach()) for k, v in self.kv), adapter=adapter)
+        return replace(self, kv=tuple((k.detach(), v.detach()) for k, v in self.kv), adapter=adapter)
 
     def nbytes(self) -> int:
         """Size in bytes of the tensors."""
@@ -80,8 +95,32 @@ def join(first: Root, second: Root) -> Root:
     """Two embedding roots one after the other: [P1 + P2, H].
 
     Raises:
-        AssertionError: one of the two is keys and values (their positions are fixed), or changes weights.
+        AssertionError: one of the two is keys and values (their positions are fixed), changes weights, or leaves positions out.
     """
     assert first.adapter is None and second.adapter is None, "roots that change weights cannot be joined"
+    assert first.kept is None and second.kept is None, "roots with positions left out cannot be joined"
     assert first.embeds is not None and second.embeds is not None, "only embedding roots can be joined"
     return Root(embeds=torch.cat([first.embeds.to(second.embeds.dtype), second.embeds]))
+
+
+def without(root: Root, positions: Collection[int]) -> Root:
+    """The root with attention to some ``positions`` (of P, from 0) masked; everything else keeps its place.
+
+    A masked key is a key that is not there, so its row is left out. In a soft prompt the rows behind it are computed without it too, as an
+    attention mask over the whole sequence would have it; the keys and values of a prefix are given, and stay.
+
+    Raises:
+        AssertionError: a position that the root does not have.
+    """
+    assert all(0 <= i < root.length for i in positions), f"positions {sorted(positions)} of {root.length}"
+    at = root.positions
+    stay = [row for row, i in enumerate(at) if i not in positions]
+    kept = tuple(i in at and i not in positions for i in range(root.length))
+    if root.embeds is not None:
+        return replace(root, embeds=root.embeds[stay], kept=kept)
+    assert root.kv is not None
+    kv = []
+    for key, value in root.kv:
+        there = [row for row in stay if row < key.shape[1]]
+        kv.append((key[:, there], value[:, there]))
+    return replace(root, kv=tuple(kv), kept=kept)

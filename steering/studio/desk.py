@@ -2,46 +2,35 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from steering.data import Limits, Prepared, ReadOptions, default_label_words, prepare, samples, toggled, with_own_files
+from steering.data import (
+    Limits,
+    Prepared,
+    ReadOptions,
+    default_label_words,
+    near_duplicates,
+    prepare,
+    samples,
+    text_of,
+    toggled,
+    uncollected,
+    with_own_files,
+)
+from steering.data import Mapping as RowMapping
 from steering.data.samples import Sample
 from steering.errors import DataError, NotFoundError, SteeringError
 from steering.knobs import from_json, to_json
-from steering.spec import SIDES, Fix, Kind, Side, TaskSpec, digest
+from steering.spec import SIDES, Fix, Side, TaskSpec
 from steering.store import ACTIVE, ListedDataset, Store
+from steering.studio.decisions import Reading
+from steering.studio.near import NearSearches
 
 AT_ONCE = 3_000_000
-"""Bytes of a file in which near-duplicates are looked for at once (about two seconds); in larger ones when asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a person decided about how a file is read; whatever is None is decided by evidence. Kept with the dataset, so that it can be undone.
-
-    ``join``, ``fixes``, ``group_column`` and ``split_column`` as in :func:`steering.data.prepare`; ``near``: look for near-duplicates (None: where
-    the file is small enough for that to take no time). ``header``, ``encoding``, ``delimiter`` and ``sheet`` as in
-    :class:`steering.data.ReadOptions`. ``extra``: digests of the person's own files for "validation" or "test"; FILE is then not split for that side.
-    """
-
-    text_column: str | None = None
-    label_column: str | None = None
-    kind: Kind | None = None
-    join: tuple[str, ...] = ()
-    fixes: tuple[Fix, ...] = ()
-    group_column: str | None = None
-    split_column: str | None = None
-    near: bool | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    extra: dict[str, str] = field(default_factory=dict)
-
-    def options(self, limits: Limits) -> ReadOptions:
-        """How the bytes become a table."""
-        return ReadOptions(limits=limits, header=self.header, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
+"""Bytes of a file in which near-duplicates are looked for at once (about a second); in larger ones beside the page, which asks for it."""
+BY_ITSELF = 200_000
+"""Rows above which the page asks for that only at a click: it takes minutes, and 300 bytes a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +48,7 @@ class DataDesk:
     """Datasets of one store. ``limits``: what a file may cost."""
 
     def __init__(self, store: Store, limits: Limits | None = None) -> None:
-        self.store, self.limits = store, limits or Limits()
+        self.store, self.limits, self.searches = store, limits or Limits(), NearSearches()
 
     def samples(self) -> tuple[Sample, ...]:
         """The datasets that ship with the app."""
@@ -73,9 +62,9 @@ class DataDesk:
         Raises:
             DataError: it cannot be read as labelled data; StorageError: it cannot be kept.
         """
-        with self._keeping(content, *(extra or {}).values()) as (kept, *others):
+        with uncollected(), self._keeping(content, *(extra or {}).values()) as (kept, *others):
             own: dict[str, str] = dict(zip(extra or {}, others, strict=True))
-            return self._read(name, kept, replace(reading or Reading(), extra=own))
+            return self._read(name, kept, content, replace(reading or Reading(), extra=own))
 
     def read_again(self, dataset: str, **changes: Any) -> Upload:
         """The same file with some decisions changed; the dataset as it was stays, so that runs keep what they were trained on.
@@ -86,7 +75,9 @@ class DataDesk:
             NotFoundError: no such dataset, or its file was not kept; DataError: it cannot be read that way.
         """
         kept = self.store.dataset(dataset)
-        return self._read(kept.name, kept.content, replace(from_json(Reading, kept.reading), **changes), place_anew=not self.store.bound(kept.name))
+        reading = replace(from_json(Reading, kept.reading), **changes)
+        with uncollected():
+            return self._read(kept.name, kept.content, self.store.content(kept.content), reading, place_anew=not self.store.bound(kept.name))
 
     def toggle_fix(self, dataset: str, fix: Fix) -> Upload:
         """Apply a fix, or take it back where it is applied.
@@ -102,6 +93,23 @@ class DataDesk:
         with self._keeping(content) as (own,):
             return self.read_again(dataset, extra={**kept.extra, side: own})
 
+    def look_for_near(self, dataset: str, *, asked: bool = False) -> float | None:
+        """How far the search for near-duplicates in a large file is (0 to 1): begun, or kept alive, by asking. At 1 the next
+        :meth:`read_again` knows them. None: there is nothing to look for, or, unless it was ``asked`` for, too much.
+
+        Raises:
+            NotFoundError: no such dataset; DataError: the search was broken off.
+        """
+        kept = self.store.dataset(dataset)
+        reading = from_json(Reading, kept.reading)
+        if kept.report["near_looked"] or reading.near is False or (len(kept.examples) > BY_ITSELF and not asked):
+            return None
+        mapping = from_json(RowMapping, kept.report["mapping"])
+        return self.searches.ask(
+            reading.texts_of(kept.content),
+            lambda: near_duplicates([e.key for e in kept.examples], [text_of(e, mapping) for e in kept.examples]),
+        )
+
     @contextmanager
     def _keeping(self, *contents: bytes) -> Iterator[list[str]]:
         """Digests of bytes that are kept; what is refused leaves nothing behind."""
@@ -113,9 +121,10 @@ class DataDesk:
                 self.store.drop_unused(digest)
             raise
 
-    def _read(self, name: str, content: str, reading: Reading, *, place_anew: bool = False) -> Upload:
-        given = self.store.content(content)
+    def _read(self, name: str, content: str, given: bytes, reading: Reading, *, place_anew: bool = False) -> Upload:
         shared: dict[str, Any] = {"join": reading.join, "fixes": reading.fixes}
+        near = len(given) <= AT_ONCE if reading.near is None else reading.near
+        known = near if near or reading.near is False else self.searches.found(reading.texts_of(content)) or False
         prepared = prepare(
             name,
             given,
@@ -123,11 +132,11 @@ class DataDesk:
             label_column=reading.label_column,
             kind=reading.kind,
             stored={} if place_anew else {key: side for key, side in self.store.placements(name).items() if side not in reading.extra},
-            test=0.0 if "test" in reading.extra else 0.3,
-            validation=0.0 if "validation" in reading.extra else 0.2,
+            test=0.0 if "test" in reading.extra else None,
+            validation=0.0 if "validation" in reading.extra else None,
             group_column=reading.group_column,
             split_column=reading.split_column,
-            near=len(given) <= AT_ONCE if reading.near is None else reading.near,
+            near=known,
             options=reading.options(self.limits),
             **shared,
         )
@@ -138,9 +147,8 @@ class DataDesk:
                 for side in SIDES
                 if side in reading.extra
             }
-            prepared = with_own_files(prepared, own)
-        rows = [[e.key, e.target, e.side] for e in prepared.examples]
-        number = digest({"prepared": prepared.digest, "rows": rows})
+            prepared = with_own_files(prepared, own, near=known)
+        number = prepared.digest
         self.store.add_dataset(name, number, prepared.report.as_dict(), prepared.examples, content, to_json(reading), place_anew=place_anew)
         return Upload(digest=number, name=name, prepared=prepared, task=guess_task(prepared), reading=reading)
 

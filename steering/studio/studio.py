@@ -8,19 +8,19 @@ studio.run(run).state
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from steering import artifact
 from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
-from steering.inspect import VIEWS
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
 from steering.studio.desk import DataDesk
+from steering.studio.inspecting import ViewDesk
 from steering.studio.labelling import LabelDesk
 from steering.studio.runview import RunView, run_view
 
@@ -43,6 +43,21 @@ def default_home() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "prompt-steering-studio"
 
 
+def require_variant(name: str, given: dict[str, Any], variant: dict[str, Any]) -> None:
+    """Refuse a further setting that no method has.
+
+    Raises:
+        SpecError: an unknown method or option, or a value out of range.
+    """
+    changes = {key: value for key, value in variant.items() if key != "method"}
+    if "learning_rate" in changes:
+        from_json(Recipe, {"learning_rate": changes.pop("learning_rate")})
+    chosen = str(variant.get("method", name))
+    if chosen not in LEARNED:
+        raise SpecError(f"method {chosen!r} cannot be trained beside another.", f"Choose one of: {', '.join(LEARNED)}.")
+    options(chosen, (given if chosen == name else {}) | changes)
+
+
 class Studio:
     """The use-cases over one store. ``folders``: where saved prompts are looked for; new ones go into the first. ``limits``: of uploaded files."""
 
@@ -50,6 +65,7 @@ class Studio:
         self.store, self.folders = store, folders
         self.data = DataDesk(store, limits)
         self.labelling = LabelDesk(store, self.data)
+        self.views = ViewDesk(store, self.data, folders)
 
     @classmethod
     def open(cls, home: Path | None = None, limits: Limits | None = None) -> "Studio":
@@ -78,6 +94,7 @@ class Studio:
         seeds: int = 1,
         imitate: str = "",
         inputs: bytes = b"",
+        variants: Sequence[dict[str, Any]] = (),
     ) -> RunSpec:
         """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
         that.
@@ -95,6 +112,8 @@ class Studio:
             method(method_name)
             raise SpecError(f"method {method_name!r} learns nothing.", f"Choose one of: {', '.join(LEARNED)}.")
         options(method_name, method_options or {})
+        for variant in variants:
+            require_variant(method_name, method_options or {}, variant)
         if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
             raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
         if inputs and not imitate:
@@ -111,6 +130,7 @@ class Studio:
             seeds=seeds,
             imitate=imitate.strip(),
             inputs=self.store.keep_content(inputs) if inputs else "",
+            variants=tuple(variants),
         )
         return check(spec)
 
@@ -189,22 +209,12 @@ class Studio:
         return self.store.add_request("chat", {"model": model.strip()})
 
     def ask_view(self, name: str, view: str) -> str:
-        """Enqueue one inspection view of a saved prompt; returns the request's id.
-
-        Raises:
-            NotFoundError, ArtifactError: no such prompt, or one that cannot be read; SpecError: no such view, or one that does not apply.
-        """
-        made = artifact.read(artifact.find(self.folders, name))
-        if view not in VIEWS:
-            raise SpecError(f"view {view!r} is not known.", f"Views: {', '.join(VIEWS)}.")
-        reason = VIEWS[view].applies(made.tensors)
-        if reason:
-            raise SpecError(f"view {view!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
-        return self.store.add_request("inspect", {"name": name, "view": view, "model": made.card.model})
+        """Enqueue one inspection view of a saved prompt on the held-out rows of its own dataset; see :meth:`ViewDesk.ask`."""
+        return self.views.ask(name, view)
 
     def kept_view(self, name: str, view: str) -> dict[str, Any] | None:
         """A view's result if it has been computed; None otherwise."""
-        return self.store.view(artifact.read(artifact.find(self.folders, name)).digest, view)
+        return self.views.kept(name, view)
 
     def wait(self, request: str, *, turn: "Iterator[None] | None" = None, timeout_s: float = 600.0) -> dict[str, Any]:
         """Wait for a request's result, letting ``turn`` do the work where there is no engine process.

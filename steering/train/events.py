@@ -78,9 +78,10 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberEnd:
-    """How one member ended: its best step, and what it scored there."""
+    """How one member ended: its best step, and what it scored there. ``setting``: what it was trained with, where several were."""
 
     seed: int
+    setting: str = ""
     best_step: int
     nll: float
     accuracy: float | None
@@ -88,13 +89,15 @@ class MemberEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """Training is over. ``member`` is the one that is kept, the median by validation NLL; ``best_step`` is its best step (0: the start itself)."""
+    """Training is over. ``member`` is the one that is kept: of the setting with the best median seed by validation NLL that seed; ``best_step`` is
+    its best step (0: the start itself). ``note``: what choosing among settings does to its validation score."""
 
     step: int
     best_step: int
     reason: str
     member: int = 0
     members: tuple[MemberEnd, ...] = ()
+    note: str = ""
 
 
 Event = Tick | Step | Validation | Watched | Snapshot | Alarm | Finished

@@ -4,6 +4,7 @@ A member's gradient is what it would be alone; the micro-batches only decide how
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -23,17 +24,26 @@ class OutOfMemory(Exception):
     """A micro-batch did not fit; smaller ones may."""
 
 
-def gradients(lm: FrozenLM, work: Work, budget: int) -> Iterator[Tick]:
-    """Accumulate every member's mean gradient and loss over its rows, at most ``budget`` tokens (at least one row) a forward.
+@dataclass(frozen=True, slots=True)
+class Thrift:
+    """How memory is saved: at most ``budget`` tokens (at least one row) a forward, and activations computed again instead of kept."""
+
+    budget: int
+    recompute: bool = False
+
+
+def gradients(lm: FrozenLM, work: Work, thrift: Thrift) -> Iterator[Tick]:
+    """Accumulate every member's mean gradient and loss over its rows.
 
     Raises:
         OutOfMemory: a micro-batch did not fit; gradients are then incomplete.
     """
     sizes = {member: sum(1 for other, _ in work if other is member) for member, _ in work}
-    for part in chunks([member.material.train.branch(row) for member, row in work], budget):
+    for part in chunks([member.material.train.branch(row) for member, row in work], thrift.budget):
         piece = [work[i] for i in part]
         try:
-            loss = _forward(lm, piece, sizes)
+            with lm.recomputing(thrift.recompute):
+                loss = _forward(lm, piece, sizes)
         except (RuntimeError, MemoryError) as error:
             raise _translated(error) from None  # without the cause: its frames hold the tensors that did not fit
         yield Tick()  # a person who waits for an answer waits for half a step at most
@@ -45,19 +55,21 @@ def gradients(lm: FrozenLM, work: Work, budget: int) -> Iterator[Tick]:
         yield Tick()
 
 
-def halved(work: Work, budget: int) -> int:
-    """The next smaller budget that changes anything.
+def thriftier(lm: FrozenLM, work: Work, thrift: Thrift) -> Thrift:
+    """The next way to save memory: half the tokens, down to single rows, and then recomputing.
 
     Raises:
-        TrainingError: single rows do not fit.
+        TrainingError: a single row does not fit, whatever is saved.
     """
     longest = max(member.material.train.branch(row).tokens for member, row in work)
-    if budget <= longest:
-        raise TrainingError(
-            f"one row of {longest} tokens does not fit into this machine's memory.",
-            "Use shorter rows, fewer virtual tokens or a smaller model; then press Continue.",
-        )
-    return max(longest, budget // 2)
+    if thrift.budget > longest:
+        return replace(thrift, budget=max(longest, thrift.budget // 2))
+    if lm.recomputes and not thrift.recompute:
+        return replace(thrift, recompute=True)
+    raise TrainingError(
+        f"one row of {longest} tokens does not fit into this machine's memory.",
+        "Use shorter rows, fewer virtual tokens or a smaller model; then press Continue.",
+    )
 
 
 def _forward(lm: FrozenLM, piece: Work, sizes: dict[Member, int]) -> torch.Tensor:

@@ -27,9 +27,11 @@ class Material:
 
 
 class Member:
-    """State of one member. ``rate`` is the peak learning rate relative to the scale of what is trained; ``recipe.seed`` orders its rows."""
+    """State of one member. ``rate`` is the peak learning rate relative to the scale of what is trained; ``recipe.seed`` orders its rows;
+    ``setting`` names what it shares with other seeds and not with other settings."""
 
-    def __init__(self, lm: FrozenLM, steering: Steering, material: Material, recipe: Recipe, *, rate: float) -> None:
+    def __init__(self, lm: FrozenLM, steering: Steering, material: Material, recipe: Recipe, *, rate: float, setting: str = "") -> None:
+        self.setting = setting
         self.lm, self.steering, self.material, self.recipe = lm, steering, material, recipe
         self.rate = rate if recipe.learning_rate is None else recipe.learning_rate
         self.parameters = steering.parameters()
@@ -92,7 +94,7 @@ class Member:
         self.ended, self.looks_since_best = "", 0
 
     def end(self) -> MemberEnd:
-        return MemberEnd(seed=self.recipe.seed, best_step=self.best_step, nll=self.best_nll, accuracy=self.best_accuracy)
+        return MemberEnd(seed=self.recipe.seed, setting=self.setting, best_step=self.best_step, nll=self.best_nll, accuracy=self.best_accuracy)
 
     # -- checkpoints --------------------------------------------------------------------------------------------------------------------------
     def tensors(self) -> dict[str, Tensor]:

@@ -13,7 +13,6 @@ Whoever drives stops by not asking for the next event. ``state()`` while ``settl
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,24 +22,14 @@ from steering.errors import TrainingError
 from steering.lm.frozen import FrozenLM
 from steering.spec import Recipe
 from steering.train.events import Alarm, Event, Finished, Snapshot, Step, Tick, Validation, Watched
-from steering.train.gradients import OutOfMemory, gradients, halved
-from steering.train.health import alarms, spread
+from steering.train.gradients import OutOfMemory, Thrift, gradients, thriftier
+from steering.train.health import alarms, optimism, spread
 from steering.train.member import Material, Member
 from steering.train.objective import Measured, mean, watched_rows
 from steering.train.schedule import learning_rate, legs
+from steering.train.state import LAYOUT, State, heard, said
 
-__all__ = ["LAYOUT", "Material", "Member", "State", "Trainer", "best_of"]
-
-LAYOUT = 2
-"""Of :class:`State`: what another layout wrote is not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything that the rest of a run depends on: tensors, and plain JSON values."""
-
-    tensors: dict[str, Tensor]
-    numbers: dict[str, Any]
+__all__ = ["Material", "Member", "State", "Trainer"]
 
 
 class Trainer:
@@ -51,7 +40,7 @@ class Trainer:
         self.folds = folds
         self.lm, self.members, self.recipe = lm, tuple(members), recipe
         # About a second a micro-batch. Smaller ones would repeat the root more often and leave the matrix units half idle (1.3x slower at half).
-        self.budget = max(1, lm.tokens_per_slice * 3 // 4)
+        self.thrift = Thrift(max(1, lm.tokens_per_slice * 3 // 4))
         self.step = 0
         self.leg, self.leg_start = 0, 0
         self.settled = True  # everything that was said is in the state: a good moment for :meth:`state`
@@ -59,8 +48,8 @@ class Trainer:
         self.steps: list[list[Step]] = [[] for _ in members]
         self.looks: list[list[Validation]] = [[] for _ in members]
         self._watcher = len(members) - folds if folds else 0  # the member whose answers to some rows are shown
-        decides = members[self._watcher].material.validation
-        self.watched = watched_rows(decides) if decides is not None else ()
+        self._decides = members[self._watcher].material.validation
+        self.watched = watched_rows(self._decides) if self._decides is not None else ()
 
     # -- what is kept -------------------------------------------------------------------------------------------------------------------------
     @property
@@ -70,9 +59,18 @@ class Trainer:
 
     @property
     def chosen(self) -> int:
-        """Number of the member that is kept: the median by best validation NLL; of two in the middle the better."""
-        order = sorted(range(len(self.candidates)), key=lambda i: (self.members[i].best_nll, i))
-        return order[(len(order) - 1) // 2]
+        """Number of the member that is kept: the best setting's median seed by validation NLL; of two in the middle the better."""
+        medians = []
+        for setting in dict.fromkeys(member.setting for member in self.candidates):
+            order = sorted((m.best_nll, i) for i, m in enumerate(self.candidates) if m.setting == setting)
+            medians.append(order[(len(order) - 1) // 2])
+        return min(medians)[1]
+
+    @property
+    def siblings(self) -> tuple[Member, ...]:
+        """The other seeds of what is kept."""
+        kept = self.candidates[self.chosen]
+        return tuple(member for member in self.candidates if member.setting == kept.setting and member is not kept)
 
     @property
     def best(self) -> dict[str, Tensor]:
@@ -123,11 +121,19 @@ class Trainer:
 
     def _end(self) -> Iterator[Event]:
         ends = tuple(member.end() for member in self.candidates)
-        alarm = spread(self.step, ends)
+        kept = self.candidates[self.chosen]
+        alarm = spread(self.step, [end for end in ends if end.setting == kept.setting])
         if alarm is not None:
             yield alarm
-        reason = self.members[self.chosen].ended or "all steps done"
-        yield Finished(step=self.step, best_step=self.best_step, reason=reason, member=self.chosen, members=ends)
+        settings = len({end.setting for end in ends})
+        yield Finished(
+            step=self.step,
+            best_step=self.best_step,
+            reason=kept.ended or "all steps done",
+            member=self.chosen,
+            members=ends,
+            note=optimism(settings, len(self._decides or ()), kept.best_accuracy),
+        )
 
     # -- one optimiser step -------------------------------------------------------------------------------------------------------------------
     def one_step(self) -> Iterator[Event]:
@@ -137,10 +143,10 @@ class Trainer:
         yield from self._gradients([member for _, member in live], step)
         measured = torch.stack([member.measured() for _, member in live]).tolist()  # the one wait for the device
         self.step = step
-        said = [self._move(number, *values) for (number, _), values in zip(live, measured, strict=True)]
-        yield from said[:-1]
+        moved = [self._move(number, *values) for (number, _), values in zip(live, measured, strict=True)]
+        yield from moved[:-1]
         self.settled = True
-        yield said[-1]
+        yield moved[-1]
 
     def _move(self, number: int, loss: float, norm: float, drift: float) -> Step | Alarm:
         """One member's optimiser step, unless its gradient is no number."""
@@ -168,17 +174,18 @@ class Trainer:
             for member in live:
                 member.begin()
             try:
-                yield from gradients(self.lm, work, self.budget)
+                yield from gradients(self.lm, work, self.thrift)
                 return
             except OutOfMemory:
                 pass  # what did not fit is let go before anything else happens
-            self.budget = halved(work, self.budget)
+            self.thrift = thriftier(self.lm, work, self.thrift)
             if self.lm.device.type == "cuda":
                 torch.cuda.empty_cache()
             yield Alarm(
                 step=step,
                 kind="memory",
-                message=f"At step {step} memory ran out; the run goes on in parts of {self.budget} tokens, with the same gradient.",
+                message=f"At step {step} memory ran out; the run goes on in parts of {self.thrift.budget} tokens"
+                f"{', computing layers twice' if self.thrift.recompute else ''}, with the same gradient.",
                 hint="It is slower now. A smaller batch or shorter rows would avoid it.",
             )
 
@@ -227,7 +234,7 @@ class Trainer:
                 fold.keep(self.step)  # the same step of every fold: what stands for rows that it never saw
         if not math.isfinite(measured.nll):
             return
-        said = Validation(
+        look = Validation(
             step=self.step,
             member=number,
             nll=measured.nll,
@@ -236,10 +243,10 @@ class Trainer:
             balance=measured.balance,
             best=better,
         )
-        self.looks[number].append(said)
+        self.looks[number].append(look)
         yield from alarms(self.steps[number], self.looks[number], measured.true_balance or 1.0, self.raised)
         self.settled = not self.folds
-        yield said
+        yield look
 
     def _watch(self, member: Member, measured: Measured) -> Iterator[Event]:
         assert member.material.validation is not None
@@ -249,38 +256,21 @@ class Trainer:
 
     # -- checkpoints --------------------------------------------------------------------------------------------------------------------------
     def state(self) -> State:
-        """What :meth:`restore` needs; call it between steps."""
+        """What :meth:`restore` needs; take it while ``settled``."""
         tensors = {f"{i}.{name}": t for i, member in enumerate(self.members) for name, t in member.tensors().items()}
         numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        return State(tensors, numbers | {"layout": LAYOUT, "chosen": self.chosen, "members": [m.numbers() for m in self.members]} | self._said())
-
-    def _said(self) -> dict[str, Any]:
-        steps = [[[s.step, s.loss, s.learning_rate, s.grad_norm, s.drift] for s in mine] for mine in self.steps]
-        looks = [[[v.step, v.nll, v.accuracy, v.mass, v.balance, v.best] for v in mine] for mine in self.looks]
-        return {"raised": sorted(self.raised), "steps": steps, "looks": looks}
+        numbers |= {"layout": LAYOUT, "chosen": self.chosen, "thrift": [self.thrift.budget, self.thrift.recompute], "raised": sorted(self.raised)}
+        return State(tensors, numbers | {"members": [m.numbers() for m in self.members]} | said(self.steps, self.looks))
 
     def restore(self, state: State) -> None:
         """Continue exactly where ``state`` was taken."""
         for name in _PLAIN:
             setattr(self, name, state.numbers[name])
+        self.thrift = Thrift(*state.numbers["thrift"])
         self.raised = set(state.numbers["raised"])
+        self.steps, self.looks = heard(state.numbers)
         for i, member in enumerate(self.members):
-            mine = {name.removeprefix(f"{i}."): t for name, t in state.tensors.items() if name.startswith(f"{i}.")}
-            member.restore(mine, state.numbers["members"][i])
-            self.steps[i] = [
-                Step(step=s, member=i, loss=loss, learning_rate=rate, grad_norm=norm, drift=drift)
-                for s, loss, rate, norm, drift in state.numbers["steps"][i]
-            ]
-            self.looks[i] = [
-                Validation(step=s, member=i, nll=nll, accuracy=accuracy, mass=mass, balance=balance, best=best)
-                for s, nll, accuracy, mass, balance, best in state.numbers["looks"][i]
-            ]
+            member.restore(state.of(i), state.numbers["members"][i])
 
 
-_PLAIN = ("step", "leg", "leg_start", "budget")
-
-
-def best_of(state: State) -> dict[str, Tensor]:
-    """The vectors that a checkpoint would keep."""
-    prefix = f"{state.numbers['chosen']}.best."
-    return {name.removeprefix(prefix): t for name, t in state.tensors.items() if name.startswith(prefix)}
+_PLAIN = ("step", "leg", "leg_start")

@@ -22,6 +22,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     # Outside every column: showing a column again would show the hidden values in it too (seen in Gradio 6.31).
     ui.reading, ui.reading_timer = widgets.hidden("data-reading"), gr.Timer(0.6, active=False)
     ui.suggested = widgets.hidden("data-suggested")
+    ui.near_found, ui.near_timer = widgets.hidden("data-near-found"), gr.Timer(1.0, active=False)
     ui.labelled, ui.certainty = widgets.hidden("data-labelled"), widgets.hidden("data-certainty")
     gr.HTML(text.heading("Data", "Labelled examples and the prompt you use today. Start with a sample, or bring your own rows."))
     with gr.Row(elem_classes="tiles"):
@@ -37,6 +38,7 @@ def draw(studio: Studio) -> SimpleNamespace:
     ui.sets = datasets.draw()
     ui.label = labelling.draw()
     ui.report = widgets.listing("data-report", text.empty("What was read, and what is wrong with it, appears here once there is a file."))
+    ui.near = gr.HTML("", elem_id="data-near")
     ui.dropped = gr.DownloadButton("Download the rows that are left out", visible=False, size="sm", elem_id="data-dropped")
     with gr.Column(visible=False) as ui.details:
         _details(ui)

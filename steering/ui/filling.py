@@ -113,7 +113,7 @@ def read_again(studio: Studio, dataset: str, columns: dict[str, Any], *typed: An
 
 
 def picked(studio: Studio, choice: str, dataset: str, *typed: Any) -> list[Any]:
-    """A button of the report: ``fix:PROBLEM:NUMBER``, ``undo:NUMBER``, ``join:``, ``group:COLUMN``, ``near:``."""
+    """A button of the report: ``fix:PROBLEM:NUMBER``, ``undo:NUMBER``, ``join:``, ``group:COLUMN``."""
     return again(studio, dataset, typed, lambda: _pick(studio, choice, dataset))
 
 
@@ -131,7 +131,6 @@ def _pick(studio: Studio, choice: str, dataset: str) -> Upload:
     changes: dict[str, dict[str, Any]] = {
         "join": {"join": tuple(report["suggestions"]["join"])},
         "group": {"group_column": rest},
-        "near": {"near": True},
     }
     return studio.data.read_again(dataset, **changes.get(act, {}))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from steering.data import REASONS, render
 from steering.spec import TaskSpec
+from steering.studio import BY_ITSELF
 from steering.ui import text
 
 
@@ -56,10 +57,9 @@ def _suggested(report: dict[str, Any]) -> str:
         buttons.append(
             ("Keep them together", f"group:{column}", f"Rows with the same {column!r} may belong together, so they should be on one side.")
         )
-    if not report.get("near_looked", True):
-        buttons.append(
-            ("Look for near-duplicates", "near:", f"{report['rows_read']:,} rows: it takes a few seconds to look for texts that nearly repeat.")
-        )
+    if not report.get("near_looked", True) and report["rows_usable"] > BY_ITSELF:
+        said = f"{report['rows_usable']:,} rows: to look for texts that nearly repeat takes minutes and much memory, so it waits for you."
+        buttons.append(("Look for near-duplicates", "near:", said))
     lines = "".join(f"<p>{text.safe(said)} {text.pick(name, value, said)}</p>" for name, value, said in buttons)
     return f'<div class="notice note">{lines}</div>' if lines else ""
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import data, datasets, filling, labelling, reading
+from steering.ui import data, datasets, filling, labelling, near, reading
 from steering.ui.handlers import POLL, QUIET, go, guarded
 
 
@@ -14,6 +14,7 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     """All of them."""
     _wire_data(studio, ui)
     _wire_datasets(studio, ui)
+    _wire_near(studio, ui)
     _wire_reading(studio, ui)
     _wire_labelling(studio, ui)
 
@@ -47,12 +48,28 @@ def _wire_again(studio: Studio, ui: SimpleNamespace) -> None:
         event(read, [ui.dataset, control, *typed], filled, **QUIET)
 
     def picked(dataset: str, task: str, source: str, prompt: str, template: str, words: Any, event: gr.EventData) -> list[Any]:
+        if event.id == near.NEAR:  # has wires of its own
+            return [gr.skip()] * filling.PARTS
         return list(guarded(lambda: filling.picked(studio, str(event.id), dataset, task, source, prompt, template, words), filling.PARTS)())
 
     own.report.pick(picked, [ui.dataset, *typed], filled, **QUIET)
     for side, file in own.own.items():
         handler = guarded(lambda path, *given, side=side: filling.load_own(studio, path, side, *given), filling.PARTS)
         file.upload(handler, [file, ui.dataset, *typed], filled, api_visibility="private").then(lambda: None, None, file, **QUIET)
+
+
+def _wire_near(studio: Studio, ui: SimpleNamespace) -> None:
+    own = ui.data
+    parts = [own.near, own.near_timer]
+    ui.dataset.change(guarded(lambda dataset: near.begin(studio, dataset), 2), ui.dataset, parts, **QUIET)
+
+    def picked(dataset: str, event: gr.EventData) -> list[Any]:
+        return list(guarded(lambda: near.picked(studio, str(event.id), dataset), 2)())
+
+    own.report.pick(picked, ui.dataset, parts, **QUIET)
+    own.near_timer.tick(guarded(lambda dataset: near.poll(studio, dataset), near.PARTS), ui.dataset, [*parts, own.near_found], **POLL)
+    takes = guarded(lambda found, dataset: near.take(studio, found, dataset), 4)
+    own.near_found.change(takes, [own.near_found, ui.dataset], [*parts, ui.dataset, own.report], **QUIET)
 
 
 def _wire_datasets(studio: Studio, ui: SimpleNamespace) -> None:

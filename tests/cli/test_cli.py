@@ -306,6 +306,14 @@ def test_inspect(trained: dict[str, Any], place: Path) -> None:
         assert all(near.keys() >= {"token", "cosine", "csls", "mutual"} for near in row["nearest"])
 
 
+@pytest.mark.parametrize("view", ["gain", "ablation", "off_task", "strength", "manual_neighbours"])
+def test_inspect_measures_on_rows(view: str, trained: dict[str, Any], place: Path) -> None:
+    more = ("--against", "my-films") if view == "strength" else ("--prompt", "Good or bad?") if view == "manual_neighbours" else ()
+    rows = ("--rows", place / "films.csv") if view == "gain" else ()
+    result = good("inspect", "my-films", "--view", view, "--home", place / "home", *more, *rows)
+    assert (result["view"], result["badge"], result["result"]["type"]) == (view, "MEASURED", "stack") and result["result"]["note"]
+
+
 def test_inspect_refuses_in_words(trained: dict[str, Any], place: Path) -> None:
     home = ("--home", place / "home")
     assert refused("inspect", "my-flims", "--view", "neighbours", *home) == (

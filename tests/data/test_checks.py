@@ -95,7 +95,7 @@ def test_similar_labels_that_are_other_labels_stay_unmentioned():
 
 
 def test_constant_columns():
-    made = prepare("f", b"text,label,source\n" + b"".join(f"words {i},{'a' if i % 2 else 'b'},web\n".encode() for i in range(20)))
+    made = prepare("f", b"text,label,source\n" + b"".join(f"words {i},{'a' if i % 2 else 'b'},web\n".encode() for i in range(60)))
     (problem,) = made.report.problems
     assert problem.message == "1 column says the same in every row: source."
 

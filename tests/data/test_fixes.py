@@ -35,6 +35,7 @@ FIXABLE = {
     "personal_data": (file(("mail me: a.b@c.org", "good")), {"good": 21, "bad": 20}),
     "scripts": (file(("Где посылка", "good")), {"good": 20, "bad": 20}),
     "near_duplicates": (file((NEARLY, "good"), (f"{NEARLY}!", "good")), {"good": 21, "bad": 20}),
+    "conflicts": (file(("twice", "good"), ("twice", "good"), ("twice", "bad")), {"good": 21, "bad": 20}),
     "numeric_labels": (
         "".join(json.dumps({"text": f"words {i} here", "label": i % 2, "label_text": ["bad", "good"][i % 2]}) + "\n" for i in range(40)).encode(),
         {"good": 20, "bad": 20},
@@ -112,9 +113,45 @@ def test_what_is_dropped_is_listed_to_the_row():
     ]
     assert made.report.rows_read == made.report.rows_usable + 7
     lines = list(csv.reader(io.StringIO(dropped_csv(made).decode("utf-8-sig"))))
-    assert lines[0] == ["line", "reason", "text", "label"] and len(lines) == 8
-    assert lines[4] == ["44", "no label", "'=1+1", ""]  # harmless in a spreadsheet program
-    assert lines[7] == ["47", "could not be read", "", ""]
+    assert lines[0] == ["line", "reason", "text", "label", "as it stands"] and len(lines) == 8
+    assert lines[4] == ["44", "no label", "'=1+1", "", ""]  # harmless in a spreadsheet program
+    assert lines[7] == ["47", "could not be read", "", "", "{broken"]
+
+
+@pytest.mark.parametrize(
+    ("content", "stands"),
+    [
+        (b"text;label\n" + b"word;a\nother words;b\n" * 9 + b'=1+1;"x ""y""";c\n', [(20, '\'=1+1;"x ""y""";c')]),
+        (b"text:::label\n" + b"word:::a\nother:::b\n" * 9, []),
+        (
+            json.dumps([*[{"text": f"t {i}", "label": "ab"[i % 2]} for i in range(20)], "x", None], indent=0).encode(),
+            [(82, "x"), (83, "null")],
+        ),
+        (b"LOC:city Where is it ?\nHUM:ind Who is it ?\n" * 20 + b"@no label\n", [(41, "'@no label")]),
+        (file() + b"[1, 2]\n" + b"{" + b"x" * 5000 + b"\n", [(41, "[1, 2]"), (42, "{" + "x" * 1998 + "…")]),
+        (b"text\tlabel\n" + b"a b\tx\nc d\ty\n" * 9 + b"a\tb\tc\n", [(20, "a\tb\tc")]),
+    ],
+)
+def test_what_could_not_be_read_is_listed_as_it_stands(content, stands):
+    rows = list(csv.DictReader(io.StringIO(dropped_csv(prepare("f", content)).decode("utf-8-sig"))))
+    assert [(int(row["line"]), row["as it stands"]) for row in rows if row.get("as it stands")] == stands
+    assert bool(stands) == any("as it stands" in row for row in rows)
+
+
+def test_the_majority_label_is_kept_where_there_is_one():
+    votes = [("twice", "good"), ("Twice", "bad"), ("twice", "Good"), ("even", "good"), ("even", "bad"), ("three", "a"), ("three", "b")]
+    before = prepare("f", file(*votes))
+    (fix,) = found(before, "conflicts").fixes
+    assert fix.sentence == "Keep the label of most rows for 1 text" and before.report.left_out["conflicts"] == 7
+    after = prepare("f", file(*votes), fixes=(fix,))
+    assert after.report.changed == {"keep_majority": 1} and after.report.rows_usable == before.report.rows_usable + 1
+    assert [(line, reason) for line, reason, _ in dropped_rows(after)] == [
+        (42, "outvoted"),
+        (43, "duplicates"),
+        *((line, "conflicts") for line in range(44, 48)),
+    ]
+    assert found(after, "conflicts").fixes == () and next(e.target for e in after.examples if e.row == 41) == "good"
+    assert prepare("f", file(*votes), fixes=toggled((fix,), fix)) == before
 
 
 def test_a_column_called_line_keeps_its_cells():

@@ -215,7 +215,7 @@ def test_validation_rows_are_taken_from_training_where_the_file_names_none():
 
 
 def test_the_files_own_sides_can_be_set_aside():
-    assert prepare("f", split_file(["train"] * 30 + ["test"] * 10), split_column="").report.sides == {"train": 20, "validation": 8, "test": 12}
+    assert prepare("f", split_file(["train"] * 30 + ["test"] * 10), split_column="").report.sides == {"train": 24, "validation": 8, "test": 8}
     assert prepare("f", split_file(["train"] * 30 + ["test"] * 10), fixed="test").report.sides == {"train": 0, "validation": 0, "test": 40}
 
 

@@ -152,3 +152,38 @@ def test_a_damaged_or_absent_trail_is_empty(tmp_path):
     assert trail.read_trail(tmp_path) == ()
     (tmp_path / trail.TRAIL).write_bytes(b"not safetensors")
     assert trail.read_trail(tmp_path) == ()
+
+
+def test_settings_are_trained_side_by_side_and_the_best_by_validation_is_kept(home):
+    studio = Studio.open(home)
+    upload = studio.data.upload("films.csv", tiny.rows())
+    recipe = Recipe(folds=0, steps=12, batch_size=4, evaluate_every=4, learning_rate=0.0001)
+    variants = [{"learning_rate": 0.1}, {"method": "prefix_tuning", "layers": "last 1", "learning_rate": 0.0001}]
+    run = studio.start(studio.plan(upload.digest, upload.task, name="both", model=MODEL, recipe=recipe, variants=variants, seeds=2))
+    _drain(studio)
+    view = studio.run(run)
+    assert view.run.state == "done", view.run.error
+    ends = view.finished["members"]
+    assert [(end["setting"], end["seed"]) for end in ends] == [
+        (setting, seed) for setting in ("as set", "learning_rate=0.1", "method=prefix_tuning, layers=last 1, learning_rate=0.0001") for seed in (0, 1)
+    ]
+    kept = ends[view.finished["member"]]
+    assert kept["setting"] == min(ends, key=lambda end: end["nll"])["setting"] == "learning_rate=0.1"
+    assert "Best of 3 settings on" in view.finished["note"] and "The test rows had no part in it." in view.finished["note"]
+    assert _saved(studio, run).card.method == "prompt_tuning"
+    assert len(trail.read_seeds(studio.store.run_folder(run))) == 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ({"learning_rate": 7.0}, "learning_rate is 7.0, expected 1e-05 to 2"),
+        ({"method": "manual"}, "method 'manual' cannot be trained beside another"),
+        ({"layers": "last 1"}, "'layers' is not a setting of PromptTuningOptions"),
+    ],
+)
+def test_settings_that_no_method_has_are_refused(home, variant, said):
+    studio = Studio.open(home)
+    upload = studio.data.upload("films.csv", tiny.rows())
+    with pytest.raises(SpecError, match=said):
+        studio.plan(upload.digest, upload.task, model=MODEL, variants=[variant])

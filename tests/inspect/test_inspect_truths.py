@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from measured import TASK, examples
 
-from steering.errors import ArtifactError
-from steering.inspect import VIEWS, Progress, Subject, final, look, result_from_json, result_to_json
+from steering.errors import ArtifactError, SpecError
+from steering.inspect import VIEWS, Preview, Progress, Subject, final, look, result_from_json, result_to_json
 
 BANNED = (" means", "the prompt says", "decoded", "translation", "understands")
 KEYS = {"slot", "init_token", "nearest", "max_cosine", "floor", "drift", "norm", "status"}
@@ -41,9 +43,9 @@ def parts(result):
 
 def subject_for(lm, name):
     ids = lm.encode(TEXT)
-    if VIEWS[name].needs == "prefix":
-        return Subject(name="tried", vectors=prefix_of(lm, ids), start_ids=ids)
-    return soft(lm, lm.embed(ids), ids)
+    vectors = prefix_of(lm, ids) if VIEWS[name].needs == "prefix" else {"soft_prompt": lm.embed(ids)}
+    sides = {"rows": examples(20), "train": examples(8, 1000), "validation": examples(8, 2000)}
+    return Subject(name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), **sides)
 
 
 def test_real_tokens_read_back_as_themselves(lm):
@@ -100,9 +102,30 @@ def test_words_stay_within_what_may_be_said(lm):
 @pytest.mark.parametrize("name", sorted(VIEWS))
 def test_every_view_is_repeatable_and_survives_json(lm, name):
     items = list(look(name, lm, subject_for(lm, name)))
-    assert all(isinstance(item, Progress) for item in items[:-1]) and not isinstance(items[-1], Progress)
+    assert all(isinstance(item, (Progress, Preview)) for item in items[:-1]) and not isinstance(items[-1], (Progress, Preview))
     text = json.dumps(result_to_json(items[-1]), allow_nan=False)
     assert result_from_json(json.loads(text)) == items[-1] == final(look(name, lm, subject_for(lm, name)))
+
+
+@pytest.mark.parametrize("name", sorted(name for name, view in VIEWS.items() if view.rows_needed))
+def test_a_measured_view_without_rows_says_so(lm, name):
+    with pytest.raises(SpecError, match=f"view '{name}' is measured on labelled rows, and none are given"):
+        final(look(name, lm, replace(subject_for(lm, name), rows=())))
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_no_view_says_more_than_it_may(lm, name):
+    said = json.dumps(result_to_json(final(look(name, lm, subject_for(lm, name))))).lower()
+    assert not [phrase for phrase in BANNED if phrase in said]
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_gradients_stay_on_between_slices(lm, name):
+    """A view is interleaved with training in one thread; what it switched off would stay off there."""
+    import torch
+
+    for _ in look(name, lm, subject_for(lm, name)):
+        assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("name", ["neighbours", "map"])

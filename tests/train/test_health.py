@@ -3,7 +3,7 @@
 import pytest
 
 from steering.train.events import MemberEnd, Step, Validation
-from steering.train.health import alarms, spread
+from steering.train.health import alarms, optimism, spread
 
 
 def _steps(losses, drift=0.5):
@@ -78,3 +78,11 @@ def test_seeds_far_apart(accuracies, said):
     assert (alarm is not None) == said
     if alarm is not None:
         assert alarm.message == "The seeds end 15 points apart on the validation rows (70% to 85%)."
+
+
+def test_choosing_among_settings_is_paid_for():
+    """SCIENCE notes, finding 11 (simulated at p = .8): n = 32 gives +5.7 for 3 settings and +9.9 for 10; n = 100 gives +3.1 and +5.7."""
+    for settings, rows, points in ((3, 32, 5.7), (10, 32, 9.9), (3, 100, 3.1), (10, 100, 5.7)):
+        said = optimism(settings, rows, 0.8)
+        assert abs(int(said.split("up to ")[1].split(" points")[0]) - points) <= 1.6, said
+    assert optimism(1, 100, 0.8) == "" and optimism(3, 100, None) == ""

@@ -317,10 +317,31 @@ def test_out_of_memory_halves_the_parts_and_keeps_the_gradient(lm, monkeypatch):
     for one, other in zip([(e.loss, e.grad_norm) for e in events if isinstance(e, Step)], normal, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
     alarm = [e for e in events if isinstance(e, Alarm) and e.kind == "memory"]
-    assert alarm and alarm[-1].message == f"At step 1 memory ran out; the run goes on in parts of {trainer.budget} tokens, with the same gradient."
+    assert (
+        alarm
+        and alarm[-1].message == f"At step 1 memory ran out; the run goes on in parts of {trainer.thrift.budget} tokens, with the same gradient."
+    )
     again = _trainer(lm, steps=3)
     again.restore(trainer.state())
-    assert again.budget == trainer.budget
+    assert again.thrift == trainer.thrift
+
+
+def test_layers_are_computed_twice_before_a_run_is_given_up(lm, monkeypatch):
+    normal = [(e.loss, e.grad_norm) for e in _trainer(lm, steps=3).events() if isinstance(e, Step)]
+    whole, trainer = lm.logits, _trainer(lm, steps=3)
+
+    def logits(trees):
+        if torch.is_grad_enabled() and not lm._recompute._on:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(trees)
+
+    monkeypatch.setattr(lm, "logits", logits)
+    events = list(trainer.events())
+    assert trainer.thrift.recompute
+    for one, other in zip([(e.loss, e.grad_norm) for e in events if isinstance(e, Step)], normal, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    said = [e.message for e in events if isinstance(e, Alarm) and e.kind == "memory"]
+    assert said[-1].endswith("tokens, computing layers twice, with the same gradient.")
 
 
 def test_a_single_row_that_does_not_fit_is_said(lm, monkeypatch):

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from steering.errors import DataError
-from steering.studio import desk
 from steering.ui import filling, report
 
 ROWS = "customer,title,body,label\n" + "".join(
@@ -71,16 +70,6 @@ def test_columns_sides_and_groups_are_changed_from_the_page(written, loaded) -> 
     assert all(len(found) == 1 for found in sides.values())
     auto = named(filling.read_again(written.studio, grouped["dataset"], {"header": filling.AUTOMATIC}, *typed(grouped)))
     assert auto["dataset"] == grouped["dataset"]
-
-
-def test_near_duplicates_of_a_large_file_are_looked_for_when_asked(written, loaded, tmp_path, monkeypatch) -> None:
-    assert 'data-pick="near:"' not in loaded["report"]
-    monkeypatch.setattr(desk, "AT_ONCE", 10)
-    (tmp_path / "large.csv").write_text(ROWS)
-    large = named(filling.load_file(written.studio, str(tmp_path / "large.csv")))
-    assert 'data-pick="near:"' in large["report"]
-    out = named(filling.picked(written.studio, "near:", large["dataset"], *typed(large)))
-    assert 'data-pick="near:"' not in out["report"] and written.studio.store.dataset(out["dataset"]).reading["near"] is True
 
 
 def test_an_own_test_file_takes_the_place_of_the_split(written, loaded, tmp_path) -> None:

@@ -1,8 +1,10 @@
 """What is wrong with the rows: too few, missing, repeated, contradictory."""
 
-from steering.data.cleaning import Cleaned
+from collections import Counter, defaultdict
+
+from steering.data.cleaning import Cleaned, fold_label, text_key
 from steering.data.table import at_lines, make_problem, plural, problem_of_count
-from steering.spec import Problem
+from steering.spec import Fix, Problem
 
 MIN_ROWS = 16
 
@@ -42,7 +44,23 @@ def conflicts(data: Cleaned) -> Problem | None:
     if not lines:
         return None
     message = f"{plural(len(lines), 'row')} with the same text but different labels {at_lines(lines)}."
-    return make_problem("conflicts", "warning", lines, message, "None of them is used; decide which label is right.")
+    won = _settled_by_majority(data)
+    sentence = f"Keep the label of most rows for {plural(won, 'text')}"
+    fixes = [Fix(name="keep_majority", sentence=sentence)] if won else []
+    return make_problem("conflicts", "warning", lines, message, "None of them is used; decide which label is right.", *fixes)
+
+
+def _settled_by_majority(data: Cleaned) -> int:
+    """Texts of which more rows have one label than any other."""
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in data.left_out:
+        if item.reason == "conflicts":
+            cells = item.row.values
+            key = text_key("\n".join(cells[name] or "" for name in data.mapping.parts))
+            label = (cells[data.mapping.label] or "").strip()
+            votes[key][fold_label(data.merged.get(label, label))] += 1
+    ranked = [[count for _, count in each.most_common(2)] for each in votes.values()]
+    return sum(len(counts) == 1 or counts[0] > counts[1] for counts in ranked)
 
 
 def other_answers(data: Cleaned) -> Problem | None:

@@ -51,7 +51,7 @@ def read(source: Source) -> Table:
 def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int, notes: list[Problem]) -> Table:
     if offset:
         found = ((line + offset, cells) for line, cells in found)
-    grid = to_grid(source, found, f"A text that holds {delimiter!r} must be put in double quotes.")
+    grid = to_grid(source, found, f"A text that holds {delimiter!r} must be put in double quotes.", delimiter)
     return Table(
         columns=grid.columns,
         rows=grid.rows,
@@ -59,7 +59,7 @@ def _table(source: Source, delimiter: str, found: Iterator[Record], offset: int,
         encoding=source.decoded.encoding,
         delimiter=delimiter or None,
         digest="",
-        unreadable_lines=grid.unreadable_lines,
+        unreadable_rows=grid.unreadable_rows,
         problems=(*source.decoded.problems, *grid.problems, *notes, *lost_characters(grid.rows)),
     )
 

@@ -62,7 +62,7 @@ def read(source: Source) -> Table:
         encoding="binary",
         delimiter=None,
         digest="",
-        unreadable_lines=grid.unreadable_lines,
+        unreadable_rows=grid.unreadable_rows,
         problems=problems,
     )
 

@@ -3,6 +3,8 @@
 Nothing is repaired by guessing: a record with too many fields is named by line and left out, one with too few is kept with empty cells.
 """
 
+import csv
+import io
 import itertools
 import re
 from collections import Counter
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 from steering.data.names import clean_name
 from steering.data.readers.header import has_header, table_start, totals_below
 from steering.data.readers.source import Source
-from steering.data.table import Rows, at_lines, check_size, make_problem, plural
+from steering.data.table import Rows, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -26,11 +28,11 @@ Record = tuple[int, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table found among records. ``unreadable_lines`` are those of records that could not become rows."""
+    """A table found among records. ``unreadable_rows``: line and text of the records that could not become rows."""
 
     columns: tuple[str, ...]
     rows: Rows
-    unreadable_lines: tuple[int, ...]
+    unreadable_rows: tuple[tuple[int, str], ...]
     problems: tuple[Problem, ...]
 
 
@@ -43,15 +45,15 @@ class _Raw:
     records: list[Record] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     short: list[int] = field(default_factory=list)
-    long: list[int] = field(default_factory=list)
+    long: list[Record] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid:
+def to_grid(source: Source, records: Iterable[Record], remedy: str = "", delimiter: str = ",") -> Grid:
     """Find the table: skip what stands above and below it, name the columns, sort the records into rows and the rest.
 
-    ``remedy`` says what to do about records with too many fields.
+    ``remedy`` says what to do about records with too many fields; with ``delimiter`` between their fields they are listed.
 
     Raises:
         DataError: no rows, a single column, or more than the limits allow.
@@ -64,7 +66,17 @@ def to_grid(source: Source, records: Iterable[Record], remedy: str = "") -> Grid
     _share(raw.records)
     found: dict[str, list[str | None]] = {name: [cells[index] for _, cells in raw.records] for name, index in zip(names, columns, strict=True)}
     rows = Rows([line for line, _ in raw.records], found)
-    return Grid(columns=tuple(names), rows=rows, unreadable_lines=tuple(raw.long), problems=tuple(_problems(raw, remedy)))
+    unreadable = tuple(as_it_stands(line, _written(cells, delimiter)) for line, cells in raw.long)
+    return Grid(columns=tuple(names), rows=rows, unreadable_rows=unreadable, problems=tuple(_problems(raw, remedy)))
+
+
+def _written(cells: list[str], delimiter: str) -> str:
+    """A record as a line of text, quoted where it must be."""
+    if len(delimiter) != 1:
+        return delimiter.join(cells)
+    target = io.StringIO(newline="")
+    csv.writer(target, delimiter=delimiter, lineterminator="").writerow(cells)
+    return target.getvalue()
 
 
 def _share(records: list[Record]) -> None:
@@ -121,7 +133,7 @@ def _sort_in(raw: _Raw, line: int, cells: list[str]) -> None:
         raw.repeated.append(line)
         return
     if len(cells) > width:
-        raw.long.append(line)
+        raw.long.append((line, cells))
         return
     if len(cells) < width:
         raw.short.append(line)
@@ -184,8 +196,9 @@ def _problems(raw: _Raw, remedy: str) -> list[Problem]:
     found = list(raw.problems)
     width = len(raw.names)
     if raw.long:
-        message = f"{plural(len(raw.long), 'row')} left out with more than {width} fields {at_lines(raw.long)}."
-        found.append(make_problem("long_rows", "warning", raw.long, message, remedy))
+        lines = [line for line, _ in raw.long]
+        message = f"{plural(len(lines), 'row')} left out with more than {width} fields {at_lines(lines)}."
+        found.append(make_problem("long_rows", "warning", lines, message, remedy))
     if raw.short:
         message = f"{plural(len(raw.short), 'row')} with fewer than {width} fields {at_lines(raw.short)}; the missing cells count as empty."
         found.append(make_problem("short_rows", "warning", raw.short, message, "A text with a line break in it must be put in double quotes."))

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from steering.data.names import is_known
@@ -15,12 +16,13 @@ from steering.data.readers.grid import to_grid
 from steering.data.readers.objects import EXPECTED, Object, has_half_pair, text_of, to_table
 from steering.data.readers.source import Source
 from steering.data.readers.text import lost_characters
-from steering.data.table import Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Table, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
 MAX_DEPTH = 6
 _OPENS = re.compile(r'\s*(\[\s*([\[{"\]]|$)|\{\s*(["}]|$))')
+_COMMENTS = re.compile(r"\s*(?:(?://[^\r\n]*|/\*.*?\*/)\s*)+", re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)  # NaN is how Python writes a missing number
@@ -30,7 +32,13 @@ Path = tuple[str, ...]
 
 def claims(source: Source) -> bool:
     """Whether the text opens like a JSON document and is not JSON Lines."""
-    return bool(_OPENS.match(source.text)) and not jsonl.claims(source)
+    return bool(_OPENS.match(_without_comment(source.text))) and not jsonl.claims(source)
+
+
+def _without_comment(text: str) -> str:
+    """The beginning of the text behind a comment, which JSON does not have but some programs write."""
+    found = _COMMENTS.match(text, 0, 20_000)
+    return text[found.end() : found.end() + 1000] if found else text
 
 
 def read(source: Source) -> Table:
@@ -40,9 +48,13 @@ def read(source: Source) -> Table:
         DataError: not valid JSON (with line and character), nested too deeply, or no list of records in it.
     """
     name, text = source.name, source.text
+    if _COMMENTS.match(text, 0, 20_000):
+        raise DataError(f"{name!r} is not valid JSON: it begins with a comment, which JSON does not have.", f"Delete the comments. {EXPECTED}")
     try:
         value, end = _DECODER.raw_decode(text, _skip(text, 0))
         rest = _skip(text, end)
+        if rest < len(text) and isinstance(value, dict) and text[rest] == "{":
+            return _one_after_another(source, value, rest)
         if rest < len(text):
             raise json.JSONDecodeError("there is more after the end", text, rest)
         if has_half_pair(text):
@@ -57,7 +69,38 @@ def read(source: Source) -> Table:
     return _table(source, value)
 
 
+def _one_after_another(source: Source, first: Any, rest: int) -> Table:
+    """Objects without a list around them, each over several lines as it is printed for people."""
+    text, at, counted = source.text, rest, _skip(source.text, 0)
+    line = 1 + _line_ends(text, 0, counted)
+    records: list[Object] = [(line, first)]
+    while at < len(text):
+        line, counted = line + _line_ends(text, counted, at), at
+        value, end = _DECODER.raw_decode(text, at)
+        if not isinstance(value, dict):
+            raise json.JSONDecodeError("there is more after the end", text, at)
+        records.append((line, value))
+        check_size(source.name, 1, len(records), source.limits)
+        at = _skip(text, end)
+    if has_half_pair(f"[{json.dumps([value for _, value in records])}]"):
+        raise DataError(f"{source.name!r} holds half of a surrogate pair.", "Export the file again from its source, as UTF-8.")
+    return to_table(source, records, format="json", unreadable=(), notes=[])
+
+
+def _split_form(value: Any) -> list[Any]:
+    """What pandas writes with ``orient="split"``: the names of the columns, then the rows; empty for anything else."""
+    if not isinstance(value, dict) or not isinstance(value.get("columns"), list) or not isinstance(value.get("data"), list):
+        return []
+    names = value["columns"]
+    fits = names and all(isinstance(name, str) for name in names) and all(isinstance(row, list) and len(row) == len(names) for row in value["data"])
+    return [names, *value["data"]] if fits else []
+
+
 def _table(source: Source, value: Any) -> Table:
+    split = _split_form(value)
+    if split:
+        told = replace(source, options=replace(source.options, header=True if source.options.header is None else source.options.header))
+        return _of_lists(told, split, [1, *_element_lines(source.text, ("data",), len(split) - 1)], [])
     found = sorted(_lists(value, ()), key=lambda item: -len(item[1]))
     if found:
         path, items = found[0]
@@ -66,12 +109,13 @@ def _table(source: Source, value: Any) -> Table:
         if isinstance(items[0], list):
             return _of_lists(source, items, lines, notes)
         records = [(line, item) for line, item in zip(lines, items, strict=True) if isinstance(item, dict)]
-        broken = [line for line, item in zip(lines, items, strict=True) if not isinstance(item, dict)]
+        odd = [as_it_stands(line, text_of(item) or "null") for line, item in zip(lines, items, strict=True) if not isinstance(item, dict)]
+        broken = [line for line, _ in odd]
         check_size(source.name, 1, len(items), source.limits)
         if broken:
             message = f"{plural(len(broken), 'element that is', 'elements that are')} no object left out {at_lines(broken)}."
             notes.append(make_problem("broken_lines", "warning", broken, message, EXPECTED))
-        return to_table(source, records, format="json", unreadable=tuple(broken), notes=notes)
+        return to_table(source, records, format="json", unreadable=tuple(odd), notes=notes)
     records = _of_columns(value) or _of_record(value)
     if not records:
         raise DataError(f"{source.name!r} is JSON without a list of records; it holds {_shape(value)}.", EXPECTED)
@@ -132,7 +176,7 @@ def _of_lists(source: Source, items: list[Any], lines: list[int], notes: list[Pr
         encoding=encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=grid.unreadable_lines,
+        unreadable_rows=grid.unreadable_rows,
         problems=problems,
     )
 

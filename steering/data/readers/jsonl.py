@@ -3,13 +3,15 @@
 import itertools
 import json
 import re
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, NoReturn
 
 from steering.data.readers.grid import to_grid
 from steering.data.readers.objects import EXPECTED, Object, has_half_pair, text_of, to_table
 from steering.data.readers.source import Source
 from steering.data.readers.text import BOM, lines, lost_characters
-from steering.data.table import Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Record, Table, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
@@ -43,12 +45,13 @@ def read(source: Source) -> Table:
     lists: list[tuple[int, list[str]]] = []
     broken: dict[int, str] = {}
     blank: list[int] = []
+    read_line = _line_reader(source.text)
     for number, line in lines(source.text):
         stripped = line.strip(BOM + " \t")
         if not stripped:
             blank.append(number)
             continue
-        value, fault = parse_line(stripped)
+        value, fault = read_line(stripped)
         if isinstance(value, dict):
             records.append((number, value))
         elif isinstance(value, list):
@@ -57,18 +60,28 @@ def read(source: Source) -> Table:
             broken[number] = fault
         check_size(source.name, 1, len(records) + len(broken) + len(lists), source.limits)
     if lists and not records:
-        return _of_lists(source, lists, _problems(broken, blank), tuple(broken))
+        return _of_lists(source, lists, _problems(broken, blank), _as_they_stand(source, broken))
     broken |= {number: "not an object" for number, _ in lists}
     if not records:
         raise DataError(f"{source.name!r} looks like JSON, but no line holds an object.", f"Save it as JSON or JSON Lines. {EXPECTED}")
     notes = _problems(dict(sorted(broken.items())), blank)
-    return to_table(source, records, format="jsonl", unreadable=tuple(sorted(broken)), notes=notes)
+    return to_table(source, records, format="jsonl", unreadable=_as_they_stand(source, broken), notes=notes)
 
 
-def parse_line(line: str) -> tuple[Any, str]:
+def _as_they_stand(source: Source, broken: Container[int]) -> tuple[Record, ...]:
+    return tuple(as_it_stands(number, line) for number, line in lines(source.text) if number in broken) if broken else ()
+
+
+def _line_reader(text: str) -> Callable[[str], tuple[Any, str]]:
+    """How a line is read: where NaN stands in many lines, it is how the program that wrote them says "no number"."""
+    marks = sum(len(re.findall(rf":\s*{mark}\b", text)) for mark in ("NaN", "-?Infinity"))
+    return partial(parse_line, decoder=_LENIENT if marks > NAN_MEANT * (text.count("\n") + 1) else _DECODER)
+
+
+def parse_line(line: str, decoder: json.JSONDecoder | None = None) -> tuple[Any, str]:
     """The value on a line, or None and what is wrong with it."""
     try:
-        value = _DECODER.decode(line)
+        value = (decoder or _DECODER).decode(line)
     except json.JSONDecodeError as error:
         return None, f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
@@ -84,6 +97,8 @@ def _no_constant(literal: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 """Made once: ``json.loads`` would make one for every line."""
+_LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
+NAN_MEANT = 0.1
 
 
 def _is_complete(line: str) -> bool:
@@ -94,7 +109,7 @@ def _is_complete(line: str) -> bool:
         return False
 
 
-def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[int, ...]) -> Table:
+def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Problem], unreadable: tuple[Record, ...]) -> Table:
     grid = to_grid(source, lists, "Every list needs one value for each column.")
     return Table(
         columns=grid.columns,
@@ -103,7 +118,7 @@ def _of_lists(source: Source, lists: list[tuple[int, list[str]]], notes: list[Pr
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=(*unreadable, *grid.unreadable_lines),
+        unreadable_rows=(*unreadable, *grid.unreadable_rows),
         problems=(*source.decoded.problems, *notes, *grid.problems, *lost_characters(grid.rows)),
     )
 

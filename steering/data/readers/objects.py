@@ -9,23 +9,30 @@ from collections import defaultdict
 from typing import Any
 
 from steering.data.names import clean_name
+from steering.data.readers.chats import chat_note, unfolded
 from steering.data.readers.source import Source
 from steering.data.readers.text import lost_characters
-from steering.data.table import Row, Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Record, Row, Table, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 from steering.spec import Problem
 
 EXPECTED = 'Each record is one object, for example {"text": "My card was stolen", "label": "card"}.'
 
+SEVERAL = 0.2
+"""Lists of texts in at least this share of a column's rows are meant, fewer are slips."""
+
 Object = tuple[int, dict[str, Any]]
 
 
-def to_table(source: Source, records: list[Object], *, format: str, unreadable: tuple[int, ...], notes: list[Problem]) -> Table:
+def to_table(source: Source, records: list[Object], *, format: str, unreadable: tuple[Record, ...], notes: list[Problem]) -> Table:
     """A table of objects, each with the line on which it begins.
 
     Raises:
         DataError: fewer than two fields, or more than the limits allow.
     """
+    plain = records
+    records = [(line, unfolded(record)) for line, record in plain]
+    notes = [*notes, chat_note()] if any(new is not old for (_, new), (_, old) in zip(records, plain, strict=True)) else notes
     names: dict[str, str] = {}
     columns: dict[str, None] = {}
     cleaned: list[Object] = []
@@ -50,7 +57,7 @@ def to_table(source: Source, records: list[Object], *, format: str, unreadable: 
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=unreadable,
+        unreadable_rows=unreadable,
         problems=(*source.decoded.problems, *notes, *_slip_problems(slips), *lost_characters(rows)),
     )
 
@@ -83,7 +90,7 @@ def _rows(columns: tuple[str, ...], records: list[Object]) -> tuple[list[Row], d
                 nested[column].append(number)
             elif value is not None:
                 plain[column] += 1
-    slips = {column: lines for column, lines in nested.items() if plain[column] >= len(lines)}
+    slips = {column: lines for column, lines in nested.items() if plain[column] >= len(lines) and not _are_answers(column, records)}
     rows = []
     for number, record in records:
         values = {}
@@ -94,6 +101,12 @@ def _rows(columns: tuple[str, ...], records: list[Object]) -> tuple[list[Row], d
             values[column] = value
         rows.append(Row(line=number, values=values))
     return rows, slips
+
+
+def _are_answers(column: str, records: list[Object]) -> bool:
+    """Whether the column often holds several texts where it mostly holds one: further right answers, not slips."""
+    lists = [value for _, record in records if isinstance(value := record.get(column), list)]
+    return len(lists) >= max(3, SEVERAL * len(records)) and all(value and all(isinstance(item, str) for item in value) for value in lists)
 
 
 def _slip_problems(slips: dict[str, list[int]]) -> list[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from steering.data.names import clean_name
+from steering.data.readers.chats import chat_note, unfolded
 from steering.data.readers.objects import has_half_pair, text_of
 from steering.data.readers.source import Source
 from steering.data.readers.text import lost_characters
@@ -108,8 +109,20 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     return {name: names for name, names in found.items() if isinstance(names, list) and all(isinstance(item, str) for item in names)}
 
 
+def _without_chats(columns: dict[str, list[str | None]]) -> tuple[dict[str, list[str | None]], list[Problem]]:
+    """The columns with conversations taken apart, as :mod:`steering.data.readers.chats` says."""
+    for name, cells in columns.items():
+        first = next(filter(None, cells), "")
+        if first.startswith("[{") and unfolded({name: json.loads(first)}).keys() != {name}:
+            parts = [unfolded({name: json.loads(cell)}) if cell else {} for cell in cells]
+            made: dict[str, list[str | None]] = {part: [text_of(one.get(part)) for one in parts] for part in ("system", "prompt", "completion")}
+            return {**made, **{other: values for other, values in columns.items() if other != name}}, [chat_note()]
+    return columns, []
+
+
 def _table(source: Source, columns: dict[str, list[str | None]], left: list[str], labels: dict[str, list[str]]) -> Table:
     shown: dict[str, list[str | None]] = {}
+    columns, notes = _without_chats(columns)
     for name, cells in columns.items():
         clean = clean_name(name) or "unnamed"
         if not name.startswith("__index_level_") and any(cells) and clean not in shown:
@@ -120,7 +133,7 @@ def _table(source: Source, columns: dict[str, list[str | None]], left: list[str]
             f"{source.name!r} has fewer than two columns that hold text ({', '.join(columns) or 'none'}).", "A text and a label are needed."
         )
     rows = [Row(line=number, values=dict(zip(shown, cells, strict=True))) for number, cells in enumerate(zip(*shown.values(), strict=True), start=1)]
-    problems: list[Problem] = []
+    problems: list[Problem] = notes
     if left:
         message = f"{plural(len(left), 'column')} without text left out: {', '.join(left[:5])}."
         problems.append(make_problem("columns_left_out", "note", [], message))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from steering.data.readers.sniff import OpenQuote, sniff
 from steering.data.readers.source import Source
 from steering.data.readers.text import lines, lost_characters
-from steering.data.table import Row, Table, at_lines, check_size, make_problem, plural
+from steering.data.table import Record, Row, Table, as_it_stands, at_lines, check_size, make_problem, plural
 from steering.errors import DataError
 
 MOST = 0.95
@@ -63,14 +63,14 @@ def read(source: Source) -> Table:
     columns = ("label", "sublabel", "text") if name == "fine" else ("label", "text")
     make: Callable[[str], str] = _fasttext_labels if name == "fasttext" else str
     rows: list[Row] = []
-    odd: list[int] = []
+    odd: list[Record] = []
     for number, line in lines(source.text):
         match = pattern.fullmatch(line.strip())
         if match:
             rows.append(Row(line=number, values={column: make(match[column]) if column == "label" else match[column] for column in columns}))
             check_size(source.name, len(columns), len(rows), source.limits)
         elif line.strip():
-            odd.append(number)
+            odd.append(as_it_stands(number, line))
     if not rows:
         raise DataError(
             f"{source.name!r} holds no line that begins with a label.", "Write the label in front of each text, or save the table as CSV."
@@ -78,8 +78,9 @@ def read(source: Source) -> Table:
     message = f"every line begins with its label, as in {rows[0].values['label']!r}; the rest of the line is the text."
     problems = [make_problem("label_prefix", "note", [], message)]
     if odd:
-        message = f"{plural(len(odd), 'line')} without a label in front left out {at_lines(odd)}."
-        problems.append(make_problem("broken_lines", "warning", odd, message, "Write the label in front, as in the other lines."))
+        where = [number for number, _ in odd]
+        message = f"{plural(len(odd), 'line')} without a label in front left out {at_lines(where)}."
+        problems.append(make_problem("broken_lines", "warning", where, message, "Write the label in front, as in the other lines."))
     return Table(
         columns=columns,
         rows=tuple(rows),
@@ -87,7 +88,7 @@ def read(source: Source) -> Table:
         encoding=source.decoded.encoding,
         delimiter=None,
         digest="",
-        unreadable_lines=tuple(odd),
+        unreadable_rows=tuple(odd),
         problems=(*source.decoded.problems, *problems, *lost_characters(rows)),
     )
 

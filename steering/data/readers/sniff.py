@@ -41,11 +41,12 @@ class LongCell(OpenQuote):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How fields are told apart. ``quote`` None: quotes are ordinary characters."""
+    """How fields are told apart. ``quote`` None: quotes are ordinary characters. ``spaced``: a space after the delimiter is none of the field's."""
 
     delimiter: str
     quote: str | None = '"'
     escape: str | None = None
+    spaced: bool = False
 
 
 def records(text: str, dialect: Dialect, *, cut: bool = False) -> Iterator[Record]:
@@ -62,6 +63,7 @@ def records(text: str, dialect: Dialect, *, cut: bool = False) -> Iterator[Recor
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         escapechar=dialect.escape,
         doublequote=not dialect.escape,
+        skipinitialspace=dialect.spaced,
     )
     start = 1
     while True:
@@ -153,13 +155,18 @@ def _candidates(text: str, delimiter: str) -> Iterator[Dialect]:
     single = _single_quoted(text, delimiter)
     if single >= 0.5:
         yield Dialect(delimiter=delimiter, quote="'")
-    yield Dialect(delimiter=delimiter)
+    yield Dialect(delimiter=delimiter, spaced=_spaced(text, delimiter))
     if 0 < single < 0.5:
         yield Dialect(delimiter=delimiter, quote="'")
     if '\\"' in text:
         yield Dialect(delimiter=delimiter, escape="\\")
     if '"' in text:
         yield Dialect(delimiter=delimiter, quote=None)
+
+
+def _spaced(text: str, delimiter: str) -> bool:
+    """Whether quotes open after a space as a rule: ``"text", "label"``."""
+    return text.count(f'{delimiter} "') >= 0.5 * max(text.count("\n"), text.count("\r"), 1)
 
 
 def _single_quoted(text: str, delimiter: str) -> float:

@@ -35,7 +35,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 """A line with its end, as editors see it: only CR, LF and CRLF end one."""
 
-MARKUP = ("<!doctype", "<html", "<?xml")
+MARKUP = ("<!doctype", "<html", "<?xml", "<table", "<!--")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,80 @@
+"""Inspection's use-cases: enqueue a view with the rows it is measured on, find what is kept, make new prompts from what was found. No torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from steering import artifact
+from steering.data import samples
+from steering.errors import NotFoundError, SpecError
+from steering.inspect import VIEWS, view
+from steering.inspect.contract import FORMS, address
+from steering.store import Store
+from steering.studio.desk import DataDesk
+
+
+class ViewDesk:
+    """Views of saved prompts, over one store."""
+
+    def __init__(self, store: Store, data: DataDesk, folders: list[Path]) -> None:
+        self.store, self.data, self.folders = store, data, folders
+
+    def ask(
+        self, name: str, view_name: str, *, rows: str = "", other: str = "", prompts: Sequence[str] = (), text: str = "", again: bool = False
+    ) -> str:
+        """Enqueue one view of a saved prompt; returns the request's id.
+
+        ``rows``: digest of a dataset whose rows are all taken (else the held-out rows of the prompt's own dataset); ``other``: a second saved
+        prompt; ``prompts``: manual prompts to compare with (else those of earlier runs); ``text``: a manual prompt that is looked at in its place,
+        as a control; ``again``: also where a result is kept.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one that cannot be read; SpecError: no such view, or one that does not apply.
+        """
+        made = self._read(name)
+        if view_name not in VIEWS:
+            raise SpecError(f"view {view_name!r} is not known.", f"Views: {', '.join(VIEWS)}.")
+        reason = view(view_name).applies(FORMS["soft_prompt"] if text else made.tensors)
+        if reason:
+            raise SpecError(f"view {view_name!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
+        if other:
+            self._read(other)
+        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text, "again": again}
+        data = self.stand_in(made.card) if view(view_name).rows_needed else ""
+        return self.store.add_request("inspect", {"name": name, "view": view_name, "model": made.card.model, "data": data, **extra})
+
+    def kept(
+        self, name: str, view_name: str, *, rows: str = "", other: str = "", prompts: Sequence[str] = (), text: str = ""
+    ) -> dict[str, Any] | None:
+        """A view's result if it has been computed; None otherwise."""
+        second = self._read(other).digest if other else ""
+        return self.store.view(address(self._read(name).digest, rows, second, prompts, text), view_name)
+
+    def ask_prune(self, name: str, rows: str = "") -> str:
+        """Enqueue "save it without the slots that hurt"; returns the request's id."""
+        return self._derive("prune", name, rows)
+
+    def ask_strength(self, name: str, strength: float, rows: str = "") -> str:
+        """Enqueue "save it at this strength"; returns the request's id."""
+        return self._derive("strength", name, rows, strength=strength)
+
+    def ask_zones(self, name: str) -> str:
+        """Enqueue "how far may its strength go?"; returns the request's id."""
+        return self.store.add_request("zones", {"name": name, "model": self._read(name).card.model})
+
+    def stand_in(self, card: artifact.Card) -> str:
+        """The dataset that stands in where a prompt's own is not in this store: the shipped sample that its task comes from; else nothing."""
+        try:
+            self.store.dataset(card.dataset)
+        except NotFoundError:
+            for sample in samples():
+                if (sample.template, sample.prompt) == (card.task.template, card.task.prompt):
+                    return self.data.sample(sample.name)[0].digest
+        return ""
+
+    def _derive(self, kind: str, name: str, rows: str, **values: Any) -> str:
+        card = self._read(name).card
+        return self.store.add_request(kind, {"name": name, "model": card.model, "data": self.stand_in(card), "rows": rows, **values})
+
+    def _read(self, name: str) -> artifact.Artifact:
+        return artifact.read(artifact.find(self.folders, name))
