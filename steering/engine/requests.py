@@ -22,6 +22,7 @@ from steering.engine.judging import Contestant
 from steering.engine.ladder import ladder
 from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
+from steering.engine.together import together
 from steering.engine.views import Measured, look_and_keep
 from steering.engine.workshop import workshop
 from steering.knobs import from_json, to_json
@@ -165,6 +166,7 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "curve": curve,
     "ladder": ladder,
     "workshop": workshop,
+    "together": together,
     "describe": describe,
     "read": read,
     "certainty": certain,
