@@ -43,7 +43,7 @@ LADDER: tuple[tuple[str, str], ...] = (
     ("tune:prompt_tuning", "soft"),
     ("tune:prefix_tuning,layers=last 4", "few_layers"),
     ("tune:prefix_tuning", "all_layers"),
-    ("lora", "weights"),
+    ("tune:lora", "weights"),
 )
 """Rungs from shallow to deep: how each is written ("prompt" is the task's own) and its depth."""
 
@@ -63,7 +63,7 @@ def ladder(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]
         raise SpecError("the ladder goes by right and wrong, and this task writes texts.", "Compare its contestants instead.")
     rows = [e for e in office.store.dataset(payload["rows"]).examples if payload["rows"] != payload["train"] or e.side == "test"]
     require_classes(task, rows)
-    rows = fairness.apart_from_fits(["lora"], context, rows, skip=False)
+    rows = fairness.apart_from_fits(["tune:lora"], context, rows, skip=False)
     rungs: list[Rung] = []
     left_out: dict[str, str] = {}
     shown: list[dict[str, Any]] = []
@@ -83,9 +83,7 @@ def ladder(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]
 
 
 def _with_steps(spec: str, steps: object) -> str:
-    if not steps or not (spec == "lora" or spec.startswith("tune:")):
-        return spec
-    return f"{'tune:lora' if spec == 'lora' else spec},steps={steps}"
+    return f"{spec},steps={steps}" if steps and spec.startswith("tune:") else spec
 
 
 def _rung(office: "Office", spec: str, depth: str, context: Context, rows: Sequence[Example], seeds: int) -> Generator[dict[str, Any], None, Rung]:

@@ -157,14 +157,30 @@ def certain(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]
     yield from certainty(office.lm, contestant.root, context.task, [(int(line), str(text)) for line, text in payload["rows"]])
 
 
-HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
+Handler = Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
+
+
+def kept(kind: str, handler: Handler) -> Handler:
+    """The handler, its last result kept in the store under an id of its own (``finding``), for the page to show after the request is forgotten."""
+
+    def run(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        last: dict[str, Any] = {}
+        for result in handler(office, payload):
+            last = result or last
+            yield result
+        yield last | {"finding": office.store.keep_finding(kind, payload, last)}
+
+    return run
+
+
+HANDLERS: dict[str, Handler] = {
     "generate": answer,
     "inspect": inspect,
-    "compare": compare,
-    "cross_validate": cross_validate,
+    "compare": kept("compare", compare),
+    "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,
-    "curve": curve,
-    "ladder": ladder,
+    "curve": kept("curve", curve),
+    "ladder": kept("ladder", ladder),
     "workshop": workshop,
     "together": together,
     "describe": describe,

@@ -32,5 +32,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX scores_by_age ON scores(at);
     CREATE TABLE reveals (rows TEXT NOT NULL, question TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (rows, question));
     CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
+    CREATE TABLE findings (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL, result TEXT NOT NULL);
     """,
 )

@@ -45,7 +45,7 @@ def results(office, kind, **payload):
 def test_a_curve_grows_point_by_point_and_ends_with_sentences(office):
     tune = "tune:prompt_tuning,steps=2,batch_size=4,virtual_tokens=2"
     found = results(office, "curve", contestants=[tune, "few-shot:2"], shares=[0.25, 1.0], seeds=2)
-    assert [item["done"] for item in found] == list(range(1, 9)) and found[-1]["of"] == 8 and found[-1]["n"] == 40
+    assert [item["done"] for item in found[:-1]] == list(range(1, 9)) and found[-1]["finding"] and found[-1]["of"] == 8 and found[-1]["n"] == 40
     assert [(p["contestant"], p["rows"]) for p in found[-1]["points"]] == [(s, r) for r in (6, 24) for s in (tune, "few-shot:2") for _ in range(2)]
     assert [(b["contestant"], b["share"], b["seeds"]) for b in found[-1]["bands"]] == [(s, x, 2) for s in (tune, "few-shot:2") for x in (0.25, 1.0)]
     assert found[-1]["sentences"].keys() == {tune, "few-shot:2"} and found[0]["sentences"] == {}
@@ -85,7 +85,7 @@ def test_a_ladder_is_for_right_and_wrong_and_rows_stay_apart(office):
     with pytest.raises(SpecError, match="the ladder goes by right and wrong, and this task writes texts"):
         results(office, "ladder", task=to_json(task))
     office.store.add_dataset("same", "d2", {"problems": []}, rows(0, 12))
-    with pytest.raises(InputError, match="12 of 12 test rows are rows that lora was made from"):
+    with pytest.raises(InputError, match="12 of 12 test rows are rows that tune:lora was made from"):
         results(office, "ladder", rows="d2")
 
 
