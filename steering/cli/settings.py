@@ -21,22 +21,17 @@ def variant(name: str, text: str) -> dict[str, Any]:
     """``layers=last 4;learning_rate=0.05`` as a further setting that is trained beside a run's own; ``method=...`` may be one of them.
 
     Raises:
-        SpecError: not of that form, or a setting that the method does not have.
+        SpecError: not of that form, or a setting that neither the method nor the learning rate is.
     """
     pairs = [part.strip() for part in text.split(";") if part.strip()]
-    found: dict[str, Any] = {}
-    rest = []
-    for pair in pairs:
-        key, _, value = (part.strip() for part in pair.partition("="))
-        if key == "method":
-            found["method"] = method(value).name
-        elif key.replace("-", "_") == "learning_rate":
-            found |= written([pair], {"recipe": Recipe}, "--try", "the recipe")["recipe"]
-        else:
-            rest.append(pair)
     if not pairs:
         raise SpecError("--try names no setting.", "Write --try learning_rate=0.1, or --try 'layers=last 4'; several parts with ';' between them.")
-    return found | method_options(str(found.get("method", name)), rest)
+    named = [pair.partition("=")[2].strip() for pair in pairs if pair.startswith("method=")]
+    rates = [pair for pair in pairs if pair.replace("-", "_").startswith("learning_rate")]
+    rest = [pair for pair in pairs if pair not in rates and not pair.startswith("method=")]
+    chosen = method(named[-1]).name if named else name
+    rate = written(rates, {"recipe": Recipe}, "--try", chosen)["recipe"]
+    return ({"method": chosen} if named else {}) | method_options(chosen, rest) | rate
 
 
 def label_words(text: str) -> dict[str, str]:

@@ -63,10 +63,11 @@ def learn(lm: FrozenLM, context: "Context", name: str, values: dict[str, Any], r
     Raises:
         DataError: no training rows; SpecError: options that do not fit.
     """
-    trainer = alone(lm, name, context.task, *sides(context, name), recipe, values)
-    size = sum(p.numel() for p in trainer.members[0].steering.parameters().values())
+    train, validation = sides(context, name)
+    trainer = alone(lm, name, context.task, train, validation, recipe, values)
     for _ in trainer.events():
         yield
+    size = sum(p.numel() for p in trainer.members[0].parameters.values())
     return Tuned(root_of(lm, trainer.best).detach(), trainer.best, size, trainer.best_step, trainer.step, trainer.best_nll)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from steering import artifact
+from steering.engine.past import looking_back
 from steering.engine.rows import mixed
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
@@ -66,6 +67,16 @@ def subject_with_rows(lm: FrozenLM, store: Store, made: artifact.Artifact, measu
     return replace(subject(lm, made), rows=held, train=train, validation=validation, prompts=prompts, other=other)
 
 
+def _subject(lm: FrozenLM, store: Store, made: artifact.Artifact, measured: Measured, *, needed: bool) -> Subject:
+    """With rows; without them where they are not here and not ``needed``."""
+    try:
+        return subject_with_rows(lm, store, made, measured)
+    except (NotFoundError, DataError):
+        if needed:
+            raise
+        return subject(lm, made)
+
+
 def _home(store: Store, made: artifact.Artifact, measured: Measured) -> tuple[Example, ...]:
     """Examples of the dataset that it was trained on, or of the one that stands in; none where neither is there and rows are given."""
     wanted = measured.data or made.card.dataset
@@ -98,10 +109,12 @@ def look_and_keep(
     chosen, kept_under = view(name), measured.address(made)
     if chosen.applies(FORMS["soft_prompt"] if measured.text else made.tensors) or (store.view(kept_under, name) is not None and not again):
         return
-    seen = subject_with_rows(lm, store, made, measured) if chosen.rows_needed else subject(lm, made)
+    seen = _subject(lm, store, made, measured, needed=chosen.rows_needed)
     if measured.text:
         text = of_text(lm, measured.text)
         seen = replace(seen, name=text.name, vectors=text.vectors, start_ids=text.start_ids, header=text.header)
+    else:
+        seen = looking_back(store, made.card.run, seen)
     said: dict[str, Any] = {}
     for item in look(name, lm, seen):
         if isinstance(item, Progress):

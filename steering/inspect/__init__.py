@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING
 
 from steering.errors import ArtifactError, SpecError
 from steering.inspect.ablation import Ablation
+from steering.inspect.ask import Ask
+from steering.inspect.attention import Attention
 from steering.inspect.behaviour import Behaviour
 from steering.inspect.contract import Badge, Item, Need, Preview, Progress, Subject, View
 from steering.inspect.distil import Distil
 from steering.inspect.faithfulness import Faithfulness
 from steering.inspect.gain import Gain
+from steering.inspect.label_effect import LabelEffect
+from steering.inspect.logit_lens import LogitLens
 from steering.inspect.manual_neighbours import ManualNeighbours
 from steering.inspect.map import Map
 from steering.inspect.neighbours import Neighbours
 from steering.inspect.off_task import OffTask
 from steering.inspect.prefix import Prefix
 from steering.inspect.results import Result, result_from_json, result_to_json
+from steering.inspect.seeds import Seeds
 from steering.inspect.strength import Strength
+from steering.inspect.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from steering.lm.frozen import FrozenLM
@@ -52,11 +58,17 @@ VIEWS: dict[str, View] = {
         Gain(),
         Behaviour(),
         Ablation(),
+        Trajectory(),
         Strength(),
         ManualNeighbours(),
+        Attention(),
+        LabelEffect(),
+        Seeds(),
         OffTask(),
         Map(),
         Distil(),
+        Ask(),
+        LogitLens(),
         Prefix(),
     )
 }

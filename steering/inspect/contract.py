@@ -61,6 +61,9 @@ class Subject:
 
     For views with ``rows_needed``: ``task``; ``rows``, which training never saw and every figure is measured on; ``train`` to fit on and
     ``validation`` to choose by; ``prompts``: manual prompts that were tried beside the task's own. ``other``: a second subject to compare with.
+
+    ``trail``: (step, vectors) as they were in training, step 0 first; ``losses``: (step, training loss, validation NLL), either None where it was
+    not measured at that step; ``siblings``: the vectors of other seeds of the same run.
     """
 
     name: str
@@ -72,6 +75,9 @@ class Subject:
     train: tuple[Example, ...] = ()
     validation: tuple[Example, ...] = ()
     prompts: tuple[str, ...] = ()
+    trail: "tuple[tuple[int, dict[str, Tensor]], ...]" = ()
+    losses: tuple[tuple[int, float | None, float | None], ...] = ()
+    siblings: "tuple[dict[str, Tensor], ...]" = ()
     other: "Subject | None" = None
 
 

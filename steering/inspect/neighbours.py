@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from steering.inspect.contract import Badge, Need, Progress, Subject, missing
 from steering.inspect.results import Column, Result, Table
-from steering.inspect.status import Neighbour, Slot, Status, reading, status, summary
+from steering.inspect.status import Change, Neighbour, Slot, Status, reading, status, summary
 
 if TYPE_CHECKING:
     from steering.inspect.slots import Measured
@@ -28,6 +28,16 @@ COLUMNS = (
     Column(name="status", title="Status", kind="text", help="unmoved, shifted, word-like, off-vocabulary, unclear"),
     Column(name="reading", title="Reading", kind="text", help="what may be said"),
     Column(name="added", title="Added", kind="tokens", help="entries that the displacement from the start points to, where it points to any"),
+    Column(name="kept", title="Kept", kind="tokens", help="of the start's ten closest entries, those that still are"),
+    Column(name="gained", title="Gained", kind="tokens", help="entries among the ten closest now that were not at the start"),
+    Column(name="lost", title="Lost", kind="tokens", help="of the start's ten closest entries, those that are not any more"),
+    Column(name="overlap", title="Stayed", kind="percent", help="share of the start's ten closest entries that stayed; the least changed most"),
+    Column(
+        name="overlap_random",
+        title="Stayed, random",
+        kind="percent",
+        help="the same share after a random move of the same length: where the two are alike, the change around the vector tells nothing",
+    ),
     Column(name="agreement", title="Agreement", kind="number", help="of 3 measures (cosine, distance, CSLS), how many name the same closest entry"),
 )
 
@@ -78,8 +88,17 @@ def _row(slot: Slot, what: Status) -> dict[str, Any]:
         "status": what,
         "reading": reading(slot, what),
         "added": [_neighbour(item) for item in slot.added],
+        **_change(slot.change),
         "agreement": slot.agreement,
     }
+
+
+def _change(change: Change | None) -> dict[str, Any]:
+    names = ("kept", "gained", "lost")
+    if change is None:
+        return {**{key: [] for key in names}, "overlap": None, "overlap_random": None}
+    tokens = {name: [{"token": token} for token in getattr(change, name)] for name in names}
+    return {**tokens, "overlap": round(change.overlap, 4), "overlap_random": round(change.random, 4)}
 
 
 def _neighbour(item: Neighbour) -> dict[str, Any]:

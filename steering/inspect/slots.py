@@ -8,6 +8,7 @@ from torch import Tensor
 
 from steering.inspect import chance, nearest
 from steering.inspect.chance import Null
+from steering.inspect.changes import changes
 from steering.inspect.checks import soft_prompt
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.nearest import Hub
@@ -60,6 +61,7 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
     drift = ((vectors - start).norm(dim=1) / start.norm(dim=1).clamp_min(1e-12)).tolist() if start is not None else [None] * len(found)
     added = yield from _added(lm, vocab, null, moved, [i for i in range(fixed, len(drift)) if (drift[i] or 0.0) > STILL])
     agreed = yield from _distance_agrees(lm, vocab, vectors, [items[0][0] for items in found])
+    changed = [] if start is None else (yield from changes(lm, vocab, start, vectors))
     norms = vectors.norm(dim=1).tolist()
     slots = []
     for i, items in enumerate(found):
@@ -78,6 +80,7 @@ def measure(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Measure
                 norm=norms[i],
                 agreement=1 + int(agreed[i]) + int(neighbours[0].rank == 1),
                 added=added.get(i, ()),
+                change=changed[i] if changed and i >= fixed else None,
             )
         )
     return Measured(tuple(slots), vocab, null.floor(0.0), real_word, (null.median(0.0) + real_word) / 2)

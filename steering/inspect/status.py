@@ -31,12 +31,24 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The nearest entries of a vector before and after, nearest first: those that stayed, came and went; ``overlap``: the share that stayed;
+    ``random``: the share that stays, on average, after a random move of the same length."""
+
+    kept: tuple[str, ...]
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    overlap: float
+    random: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """One virtual token as measured, counted from 1.
 
     ``init_*`` and ``drift`` are None where the start is not known. ``floor``: the cosine that 95 of 100 random vectors like it stay below;
     ``p_value``: Holm-adjusted, None for a fixed row; ``agreement``: how many of cosine, distance and CSLS name the same nearest entry; ``added``:
-    entries near the displacement from the start, where it points to any.
+    entries near the displacement from the start, where it points to any; ``change``: what became of the start's nearest entries.
     """
 
     slot: int
@@ -51,6 +63,7 @@ class Slot:
     norm: float
     agreement: int
     added: tuple[Neighbour, ...] = ()
+    change: Change | None = None
 
 
 def status(slot: Slot, threshold: float) -> Status:

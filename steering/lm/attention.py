@@ -18,6 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
 from steering.lm.forest import Block, Packed
+from steering.lm.weights import How, Seen, Watch, grouped, written_out
 
 NAME = "steering_forest"
 """Name under which the function is registered with transformers."""
@@ -34,7 +35,7 @@ class Layout:
 
     ``root_kv``: for every tree the per-layer (K, V), each [K, P, D], or None where the root rides in the row; ``root_places``: the positions of
     those keys, of which a layer that holds fewer has the first. ``tape``: when a list is given, each layer appends its packed (key, value), each
-    [N, K, D].
+    [N, K, D]. ``watch``: told what every block saw, layer by layer.
     """
 
     packed: Packed
@@ -42,8 +43,9 @@ class Layout:
     root_places: tuple[tuple[int, ...], ...]
     tape: list[KV] | None = None
     masks: dict[tuple[int, int | None, int, int], Tensor] = field(default_factory=dict)
+    watch: Watch | None = None
 
-    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, how: "How") -> Tensor:
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, how: How) -> Tensor:
         """Outputs [1, N, heads, D] for the packed row."""
         packed = self.packed
         heads, kv_heads, size = query.shape[1], key.shape[1], query.shape[3]
@@ -58,13 +60,18 @@ class Layout:
             (k.view(b.count, b.width, kv_heads, size).transpose(1, 2), v.view(b.count, b.width, kv_heads, size).transpose(1, 2))
             for b, k, v in zip(packed.blocks, rows_k.split(sizes), rows_v.split(sizes), strict=True)
         ]
-        outputs = []
+        outputs, seen = [], []
         for number, block in enumerate(packed.blocks):
+            if block.lonely and how.sinks is None and self.watch is None:  # one key has all the weight
+                outputs.append(rows_v[block.start : block.start + block.size].repeat_interleave(heads // kv_heads, 1))
+                continue
             keys, values = self._seen(module.layer_idx, number, own)
             mask = self._mask(module.layer_idx, number, how.window, heads // kv_heads, keys)
             outputs.append(_attend(q_of[number], keys, values, mask, block, heads // kv_heads, how))
+            if self.watch is not None:
+                seen.append(Seen(block, q_of[number], keys, values, mask, how))
         rows: Tensor = _Unpad.apply(torch.cat(outputs), packed)  # type: ignore[no-untyped-call]
-        return rows.unsqueeze(0)
+        return (rows if self.watch is None else self.watch(module, packed, seen, rows)).unsqueeze(0)
 
     def _seen(self, layer: int, number: int, own: list[KV]) -> KV:
         """Keys and values a block may attend to: ancestors outermost first, then its own. [count, K, S, D]."""
@@ -136,40 +143,25 @@ class Layout:
         return ancestor.positions, ancestor.real
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """The numbers that an architecture adds to attention: scale, sliding window, score soft cap, and sink logits a head."""
-
-    scale: float
-    window: int | None = None
-    softcap: float | None = None
-    sinks: Tensor | None = None
-
-
 def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, block: Block, groups: int, how: How) -> Tensor:
     """One block: query [count*width, heads, D], keys and values [count, K, S, D] -> [count*width, heads, D]."""
     count, width, kv_heads, size = block.count, block.width, keys.shape[1], query.shape[-1]
-    # Grouped-query attention without copying keys: the group rides in the query's token dimension.
-    q = query.view(count, width, kv_heads, groups, size).permute(0, 2, 3, 1, 4).reshape(count, kv_heads, groups * width, size)
-    if how.softcap is None and how.sinks is None:
+    q, sinks = grouped(query, count, width, kv_heads, how)
+    if how.softcap is None and how.sinks is None and not _slow_fused(q, keys):
         out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=how.scale)
     else:
-        sinks = None if how.sinks is None else how.sinks.view(1, kv_heads, groups, 1).expand(count, -1, -1, width).reshape(count, kv_heads, -1, 1)
         out = written_out(q, keys, values, mask, how, sinks)
     return out.view(count, kv_heads, groups, width, size).permute(0, 3, 1, 2, 4).reshape(count * width, kv_heads * groups, size)
 
 
-def written_out(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, how: How, sinks: Tensor | None) -> Tensor:
-    """Attention with soft cap (Gemma 2) and sink logits (GPT-OSS), which fused kernels do not know."""
-    scores = torch.matmul(q, keys.transpose(2, 3)) * how.scale
-    if how.softcap is not None:
-        scores = torch.tanh(scores / how.softcap) * how.softcap
-    if mask is not None:
-        scores = scores + mask
-    if sinks is not None:
-        scores = torch.cat([scores, sinks.to(scores.dtype)], dim=-1)
-    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype)
-    return torch.matmul(weights[..., : keys.shape[2]], values)
+WRITTEN_OUT = 2**21
+"""Scores up to which attention of one block is written out where the fused kernel is slow: a few MB a layer."""
+
+
+def _slow_fused(q: Tensor, keys: Tensor) -> bool:
+    """Whether the fused kernel loses to plain products: in bf16 on CPUs, for short rows (backward 17 ms against 4 for 16 rows of 32 tokens). For
+    long rows it wins again, and keeps memory linear."""
+    return q.device.type == "cpu" and q.dtype != torch.float32 and q.shape[0] * q.shape[1] * q.shape[2] * keys.shape[2] <= WRITTEN_OUT
 
 
 def _padded(heads_first: Tensor, packed: Packed) -> Tensor:

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from steering.lm.attention import KV, How, written_out
+from steering.lm.attention import KV
 from steering.lm.forest import Branch, Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids
+from steering.lm.weights import How, written_out
 
 Requests = Sequence[tuple[Root, Ids]]
 

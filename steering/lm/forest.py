@@ -17,6 +17,9 @@ from torch import Tensor
 
 from steering.lm.root import Root
 
+SHORT = 32
+"""Tokens up to which inputs share a block whatever their lengths: one more block is some ten small kernels a layer, forward and backward."""
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -70,6 +73,11 @@ class Block:
     def size(self) -> int:
         """Padded tokens."""
         return self.count * self.width
+
+    @property
+    def lonely(self) -> bool:
+        """Whether every token sees nothing but itself."""
+        return self.width == 1 and not self.looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +155,17 @@ class _Packer:
         return torch.tensor(values, dtype=torch.long, device=self.device)
 
     def round_up(self, multiple: int) -> None:
-        """Fill the row with one lonely segment up to a multiple of ``multiple`` tokens."""
+        """Fill the row up to a multiple of ``multiple`` tokens with lonely ones, each seeing itself only: their attention costs nothing."""
         short = -len(self.ids) % multiple
         if short:
-            self.add([_Segment([0] * short, 0)], ())
+            self.add([_Segment([0], 0) for _ in range(short)], ())
 
 
 def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, block_ratio: float = 2.0) -> Packed:
     """Lay ``trees`` out as one packed row.
 
     Siblings share a block while the longest is at most ``block_ratio`` times the shortest, so that attention's padding stays bounded and memory
-    linear in the number of rows.
+    linear in the number of rows; up to ``SHORT`` tokens they always do, because a block costs more than that padding.
 
     Raises:
         AssertionError: a branch without tokens, or grading more positions than it has.
@@ -209,7 +217,7 @@ def _pack_branches(packer: _Packer, tree: Tree, looks: tuple[Look, ...], ratio: 
     while order:
         shortest = len(tree.branches[order[0]].ids)
         assert shortest > 0, "a branch needs at least one token"
-        members = [i for i in order if len(tree.branches[i].ids) <= ratio * shortest]
+        members = [i for i in order if len(tree.branches[i].ids) <= max(ratio * shortest, SHORT)]
         order = order[len(members) :]
         segments = [_Segment(tree.branches[i].ids, tree.root.length) for i in members]
         block = packer.add(segments, looks)

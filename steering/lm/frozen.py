@@ -21,6 +21,10 @@ from steering.lm.forest import Branch, Tree, pack
 from steering.lm.identity import fingerprint, shape_of
 from steering.lm.recompute import Recompute
 from steering.lm.root import Adapter, Root
+from steering.lm.weights import Watch
+
+SLICE_PARAMETERS = 106_000_000
+"""Body parameters of the embedded model, by whose speed slices are cut."""
 
 
 class FrozenLM:
@@ -45,7 +49,7 @@ class FrozenLM:
         self.fingerprint = fingerprint(table)
         # oneDNN makes a new low-precision kernel for every new row length, so rows are rounded up there (DESIGN notes, idea 2).
         self.row_multiple = 64 if self.dtype in (torch.bfloat16, torch.float16) else 1
-        self.tokens_per_slice = 384 if self.device.type == "cpu" else 8192
+        self.tokens_per_slice = self._tokens_per_slice()
 
     @property
     def device(self) -> torch.device:
@@ -62,6 +66,14 @@ class FrozenLM:
         with torch.no_grad():
             ids = torch.arange(self.shape.V, device=self.device)
             return self._embedding(ids)  # type: ignore[no-any-return]
+
+    def _tokens_per_slice(self) -> int:
+        """Tokens of a forward of about half a second: 768 of a 135M model on two cores. From the model's size alone and not from a clock,
+        because training divides its batches by it and must do so again when it resumes."""
+        if self.device.type != "cpu":
+            return 8192
+        body = sum(p.numel() for p in self.model.parameters()) - self._embedding.weight.numel()
+        return int(min(768, max(192, 768 * SLICE_PARAMETERS // max(1, body))))
 
     # -- text ---------------------------------------------------------------------------------------------------------------------------------
     def encode(self, text: str) -> tuple[int, ...]:
@@ -221,13 +233,27 @@ class FrozenLM:
         with self.adapted(trees[0].root):
             return self._forest(trees, tape), tape
 
-    def _forest(self, trees: Sequence[Tree], tape: list[KV] | None) -> Tensor:
+    def watched(self, trees: Sequence[Tree], watch: Watch) -> Tensor:
+        """Graded logits [G, V], while ``watch`` is told what every layer's queries see. The trees share their adapter.
+
+        Raises:
+            ModelError: the model runs in the padded layout, where its own attention says nothing.
+        """
+        if self.layout == "padded":
+            raise ModelError(
+                f"{self.id!r} runs with its own attention, which does not tell what it looks at.",
+                "Views of attention need a model whose attention can be replaced (Llama, Qwen, Gemma, Mistral, GPT-2, ...).",
+            )
+        with self.adapted(trees[0].root):
+            return self._forest(trees, None, watch)
+
+    def _forest(self, trees: Sequence[Tree], tape: list[KV] | None, watch: Watch | None = None) -> Tensor:
         packed = pack(trees, self.device, row_multiple=self.row_multiple)
         roots = [t.root.embeds for t, s in zip(trees, packed.root_slices, strict=True) if s is not None and t.root.embeds is not None]
         front = sum(r.shape[0] for r in roots)
         rows = self._embedding(packed.ids[front:])
         rows = torch.cat([*(r.to(rows.dtype) for r in roots), rows]) if roots else rows
-        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape)
+        layout = Layout(packed, tuple(t.root.kv for t in trees), tuple(t.root.positions for t in trees), tape, watch=watch)
         keep = packed.graded if packed.graded.numel() else packed.graded.new_zeros(1)
         return self.forward(rows, packed.positions, keep, layout)
 

@@ -13,13 +13,10 @@ from steering.errors import ModelError
 from steering.lm import embedded
 from steering.lm.attention import NAME
 from steering.lm.frozen import FrozenLM
-from steering.lm.selfcheck import self_check
+from steering.lm.selfcheck import agrees
 from steering.spec import EMBEDDED_MODEL
 
 logger = logging.getLogger(__name__)
-
-TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.1}
-"""Largest relative error of the self-check; a wrong mask gives about 1, rounding in bf16 up to a tenth."""
 
 
 def load(name: str = EMBEDDED_MODEL, *, device: str | None = None, dtype: torch.dtype | None = None) -> FrozenLM:
@@ -112,11 +109,11 @@ def _try_forest(name: str, source: str, dtype: torch.dtype, device: torch.device
         raise _refusal(name, error) from None
     try:
         lm = FrozenLM(model, tokenizer, id=name, revision=revision)
-        error_size = self_check(lm)
+        right, error_size = agrees(lm)
     except Exception as error:  # whatever a foreign forward raises when it is packed: the padded layout decides next
         logger.info("%s cannot be packed: %s", name, error)
         return None
-    if error_size > TOLERANCE.get(dtype, 0.2):
+    if not right:
         logger.info("%s: packed logits differ by %.2g, padded layout used", name, error_size)
         return None
     return lm
@@ -132,9 +129,9 @@ def _padded(name: str, source: str, dtype: torch.dtype, device: torch.device, to
     remedy = "Choose a decoder-only transformer (Llama, Qwen, Gemma, Mistral, GPT-2, ... all work)."
     try:
         lm = FrozenLM(model, tokenizer, id=name, revision=revision, layout="padded")
-        error_size = self_check(lm)
+        right, error_size = agrees(lm)
     except Exception as error:  # no input embeddings, no cache, encoder-decoder, state space models, ...
         raise ModelError(f"model {name!r} ({type(model).__name__}) cannot be steered: {error}.", remedy) from None
-    if error_size > TOLERANCE.get(dtype, 0.2):
+    if not right:
         raise ModelError(f"model {name!r} ({type(model).__name__}) cannot be steered: batched and single answers differ by {error_size:.2g}.", remedy)
     return lm

@@ -32,6 +32,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX scores_by_age ON scores(at);
     CREATE TABLE reveals (rows TEXT NOT NULL, question TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (rows, question));
     CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
+    """,
+    "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
+    """
     CREATE TABLE findings (
         id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL, result TEXT NOT NULL);
     """,

@@ -44,11 +44,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """One thing a run said."""
+    """One thing a run said. ``at``: when, in seconds since the epoch; 0 where an older version of the app wrote it."""
 
     step: int
     kind: str
     data: dict[str, Any]
+    at: float
 
 
 class Runs(Database):
@@ -159,15 +160,18 @@ class Runs(Database):
     def put_event(self, run: str, at: int, kind: str, data: dict[str, Any], **columns: Any) -> None:
         """Write one event (overwriting the same step and kind) and, with it, changes of the run's row."""
         with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", (run, at, kind, json.dumps(data, ensure_ascii=False)))
+            db.execute(
+                "INSERT OR REPLACE INTO events (run, step, kind, data, at) VALUES (?, ?, ?, ?, ?)",
+                (run, at, kind, json.dumps(data, ensure_ascii=False), time.time()),
+            )
             changes = "".join(f"{name} = ?, " for name in columns)
             db.execute(f"UPDATE runs SET {changes}version = version + 1 WHERE id = ?", (*columns.values(), run))
 
-    def events(self, run: str, kinds: tuple[str, ...] = ()) -> list[StoredEvent]:
-        """What a run said, by step; only ``kinds`` where given."""
-        where = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
-        rows = self._rows(f"SELECT step, kind, data FROM events WHERE run = ?{where} ORDER BY step, kind", run, *kinds)
-        return [StoredEvent(step=row["step"], kind=row["kind"], data=json.loads(row["data"])) for row in rows]
+    def events(self, run: str, kinds: tuple[str, ...] = (), *, without: tuple[str, ...] = ()) -> list[StoredEvent]:
+        """What a run said, by step; only ``kinds`` where given, and nothing of ``without``."""
+        where = "".join(f" AND kind {word} ({', '.join('?' * len(names))})" for word, names in (("IN", kinds), ("NOT IN", without)) if names)
+        rows = self._rows(f"SELECT step, kind, data, at FROM events WHERE run = ?{where} ORDER BY step, kind", run, *kinds, *without)
+        return [StoredEvent(step=row["step"], kind=row["kind"], data=json.loads(row["data"]), at=row["at"]) for row in rows]
 
 
 def _readable(row: sqlite3.Row) -> Run | None:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data
+from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data, wire_train
 from steering.ui.handlers import POLL, QUIET, go, guarded
 
 TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
@@ -25,11 +25,12 @@ def build(studio: Studio) -> Any:
     with demo:
         ui = _draw(studio)
         wire_data.wire(studio, ui)
-        _wire_train(studio, ui)
         _wire_verdict(studio, ui)
         _wire_vectors(studio, ui)
         _wire_saved(studio, ui)
-        _wire_page(studio, ui, demo)
+        draws = _wire_pulse(studio, ui)
+        wire_train.wire(studio, ui, draws)
+        _wire_page(studio, ui, demo, draws)
     demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     return demo
 
@@ -42,12 +43,29 @@ def _draw(studio: Studio) -> SimpleNamespace:
         ui.engine = gr.HTML(train.engine_line({}), elem_id="engine")
         ui.toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="theme-toggle")
     ui.live = gr.HTML("", html_template=LIVE_LINE, elem_id="live-status")
-    for name in ("run", "seen", "dataset", "task", "source", "play", "use", "look", "name", "judged", "pulse_run", "pulse_answers", "pulse_view"):
+    for name in (
+        "run",
+        "seen",
+        "dataset",
+        "task",
+        "source",
+        "play",
+        "use",
+        "look",
+        "name",
+        "judged",
+        "pulse_run",
+        "pulse_answers",
+        "pulse_view",
+        "settings",
+        "mark",
+    ):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
     ui.kept = gr.BrowserState("", storage_key="prompt-steering-run", secret="not-a-secret")
     # A page that polls more often takes time from the training on a small machine; answers have a quick timer while somebody waits.
     ui.timer, ui.quick = gr.Timer(3.5 if os.environ.get("SPACE_ID") else 2.5), gr.Timer(0.3, active=False)
+    ui.measuring = gr.Timer(1.0, active=False)  # the estimate's: it runs only while one is to be asked for or awaited
     draws: dict[str, Callable[[], SimpleNamespace]] = {
         "data": lambda: data.draw(studio),
         "train": train.draw,
@@ -62,28 +80,9 @@ def _draw(studio: Studio) -> SimpleNamespace:
                 setattr(ui, name, draws[name]())
     ui.sets, ui.keeping = ui.data.sets, ui.data.keeping
     ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
+    ui.train.settings, ui.train.mark, ui.train.timer = ui.settings, ui.mark, ui.measuring
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
-
-
-def _wire_train(studio: Studio, ui: SimpleNamespace) -> None:
-    own = ui.train
-    given = [ui.dataset, ui.task, ui.data.prompt, ui.data.template, ui.data.words, own.method, own.name, own.model, *own.knobs]
-    own.method.change(train.visible_options, own.method, list(own.columns.values()), **QUIET)
-
-    def preview(*values: Any) -> list[Any]:
-        if not values[0]:
-            return [gr.skip()] * 3
-        found = guarded(lambda: train.preview(studio, *values), 3)()
-        return found if found[0] == "" else [found[0], gr.skip(), gr.Button(value="Mend the problem above", interactive=False)]
-
-    changes = [own.method.change, ui.station.change, ui.dataset.change, own.name.blur, own.model.blur, *(knob.change for knob in own.knobs)]
-    gr.on(changes, preview, given, [own.error, own.preview, own.start], trigger_mode="always_last", **QUIET)
-    start = guarded(lambda *values: ["", studio.start(train.plan(studio, *values))], 2)
-    own.start.click(start, given, [own.error, ui.run], api_visibility="private")
-    own.stop.click(guarded(lambda run: train.stop(studio, run), 1), ui.run, own.error, **QUIET)
-    own.resume.click(guarded(lambda run: train.resume(studio, run), 1), ui.run, own.error, **QUIET)
-    own.verdict.click(lambda: go("verdict"), None, [ui.station, ui.tabs], **QUIET)
 
 
 def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
@@ -119,7 +118,7 @@ def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
     own.look.click(looks, ui.name, [ui.station, ui.tabs, ui.vectors.prompt], **QUIET)
 
 
-def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
+def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any, draws: tuple[Any, list[Any], list[Any]]) -> None:
     for name, tab in ui.tab.items():
         tab.select(None, None, ui.station, js=f"() => '{name}'", **QUIET)
     ui.station.change(None, ui.station, None, js=TO_ADDRESS.format("station"), **QUIET)
@@ -142,7 +141,6 @@ def _wire_page(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     def arrive(kept: Any, request: gr.Request) -> list[Any]:
         return live.arrive(studio, dict(request.query_params), kept)
 
-    draws = _wire_pulse(studio, ui)
     demo.load(arrive, ui.kept, [ui.run, ui.station, ui.tabs], **QUIET).then(*draws, **POLL).then(restore, ui.run, data.outputs(ui.data), **QUIET)
 
 
@@ -154,9 +152,8 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     gr.on([value.change for value in asked], lambda *given: gr.Timer(active=any(given)), asked, ui.quick, **POLL)
     waits = guarded(lambda *given: live.waiting(studio, *given), 2)
     ui.quick.tick(waits, asked, [ui.pulse_answers, ui.pulse_view], **POLL)
-    parts = [ui.train.status, ui.train.chart, ui.train.stop, ui.train.resume, ui.train.verdict]
-    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.live, *parts, ui.judged, ui.tabs, ui.station]
-    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 4)
+    drawn = [ui.seen, ui.engine, ui.runs.cards, ui.measuring, ui.live, *wire_train.outputs(ui.train), ui.judged, ui.tabs, ui.station]
+    draws = guarded(lambda *given: live.draw(studio, *given), len(drawn), 5)
     ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
     judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)

@@ -8,12 +8,12 @@ import gradio as gr
 
 from steering.errors import NotFoundError
 from steering.spec import digest
-from steering.store import Run
+from steering.store import FINAL, Run
 from steering.studio import Studio
 from steering.ui import runs, saved, text, train, vectors, verdict
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
-TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 5, 5, 2 + 2 * vectors.SLOTS
+TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 8, 5, 2 + 2 * vectors.SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,15 @@ def _mark(studio: Studio, *requests: str) -> str:
 
 
 def draw(studio: Studio, run_id: str, written: str, station: str) -> list[Any]:
-    """What follows a run: seen, engine, runs cards, status line, Train, the verdict's mark, tabs and station; skipped where nothing changed."""
+    """What follows a run: seen, engine, runs cards, the estimate's timer, status line, Train, the verdict's mark, tabs and station; skipped where
+    nothing changed. An estimate that waits for another model or for a run's end is looked at again when there is one."""
     run = find(studio, run_id)
     before, after = Seen.of(written), now(studio, run, station)
     drawn: list[Any] = [gr.skip() if before == after else after.written()]
     drawn.append(gr.skip() if before.engine == after.engine else after.engine)
     drawn.append(runs.cards(studio) if before.runs != after.runs and station == "runs" else gr.skip())
+    ended = run is not None and run.state in FINAL and before.run != after.run
+    drawn.append(gr.Timer(active=True) if ended or before.engine != after.engine else gr.skip())
     return drawn + _run(studio, run, before, after, station)
 
 

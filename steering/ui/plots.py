@@ -9,7 +9,6 @@ from steering.inspect.results import Bars, Heatmap, Lines, Part, Scatter
 LEARNED, MUTED, START, ACCENT = "#6366f1", "#94a3b8", "#7c8aa0", "#d97706"
 ROLES = {"muted": MUTED, "start": START, "learned": LEARNED, "accent": ACCENT}
 SYMBOLS = {"muted": "circle", "start": "diamond-open", "learned": "circle", "accent": "square"}
-MOST_POINTS = 1200
 MOST_CLASSES = 14
 
 
@@ -33,53 +32,12 @@ def smoothed(values: Sequence[float], share: float = 0.85) -> list[float]:
     return found
 
 
-def training(steps: Sequence[dict[str, Any]], looks: Sequence[dict[str, Any]], total: int) -> str:
-    """Training loss raw and smoothed, validation loss with the level of step 0 and the best step; below it validation accuracy."""
-    thin = max(1, len(steps) // MOST_POINTS)
-    x, raw = [s["step"] for s in steps][::thin], [s["loss"] for s in steps]
-    vx, nll = [v["step"] for v in looks], [v["nll"] for v in looks]
-    shares = [v.get("accuracy") for v in looks]
-    two = any(share is not None for share in shares)
-    data = [
-        _line("training loss, each step", x, raw[::thin], MUTED, width=1, opacity=0.55),
-        _line("training loss, smoothed", x, smoothed(raw)[::thin], START),
-        _line("validation loss", vx, nll, LEARNED, mode="lines+markers"),
-    ]
-    if nll:
-        data.append(_line("your prompt (step 0)", [0, total], [nll[0], nll[0]], ACCENT, dash="dash", width=1.5))
-        best = min(range(len(nll)), key=nll.__getitem__)
-        star = {"size": 13, "color": LEARNED, "symbol": "star"}
-        data.append(
-            {"type": "scatter", "mode": "markers", "name": f"best so far: step {vx[best]}", "x": [vx[best]], "y": [nll[best]], "marker": star}
-        )
-    layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "step"}, "range": [0, total]},
-        "yaxis": {"title": {"text": "loss"}, "domain": [0.42, 1] if two else [0, 1], "rangemode": "tozero"},
-        "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "margin": {"l": 56, "r": 16, "t": 70, "b": 44},
-    }
-    if two:
-        data.append(_line("validation accuracy", vx, shares, LEARNED, mode="lines+markers", yaxis="y2", showlegend=False))
-        if shares[0] is not None:
-            data.append(_line("your prompt's accuracy", [0, total], [shares[0]] * 2, ACCENT, dash="dash", width=1.5, yaxis="y2", showlegend=False))
-        layout["xaxis"]["anchor"] = "y2"
-        layout["yaxis2"] = {
-            "title": {"text": "accuracy"},
-            "domain": [0, 0.3],
-            "range": [0, 1],
-            "tickvals": [0, 0.5, 1],
-            "tickformat": ".0%",
-            "anchor": "x",
-        }
-    return figure(data, height=430, **layout)
-
-
-def _line(
+def line(
     name: str, x: Sequence[Any], y: Sequence[Any], color: str, *, mode: str = "lines", width: float = 2, dash: str = "", **more: Any
 ) -> dict[str, Any]:
-    line = {"color": color, "width": width} | ({"dash": dash} if dash else {})
-    return {"type": "scatter", "mode": mode, "name": plain(name), "x": list(x), "y": list(y), "line": line, **more}
+    """One curve."""
+    stroke = {"color": color, "width": width} | ({"dash": dash} if dash else {})
+    return {"type": "scatter", "mode": mode, "name": plain(name), "x": list(x), "y": list(y), "line": stroke, **more}
 
 
 def dots(
@@ -175,12 +133,12 @@ def scatter(value: Scatter) -> str:
 def lines(value: Lines) -> str:
     """Curves with bands, and reference lines."""
     data = []
-    for line in value.lines:
-        if line.low and line.high:
-            edge = {"type": "scatter", "mode": "lines", "x": list(line.x), "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
-            data += [edge | {"y": list(line.low)}, edge | {"y": list(line.high), "fill": "tonexty", "fillcolor": "rgba(148,163,184,0.25)"}]
-        dash = "dot" if line.role == "muted" else "dash" if line.role == "start" else ""
-        data.append(_line(line.name, line.x, line.y, ROLES[line.role], dash=dash))
+    for one in value.lines:
+        if one.low and one.high:
+            edge = {"type": "scatter", "mode": "lines", "x": list(one.x), "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+            data += [edge | {"y": list(one.low)}, edge | {"y": list(one.high), "fill": "tonexty", "fillcolor": "rgba(148,163,184,0.25)"}]
+        dash = "dot" if one.role == "muted" else "dash" if one.role == "start" else ""
+        data.append(line(one.name, one.x, one.y, ROLES[one.role], dash=dash))
     shapes = [_mark(mark.value, "y") for mark in value.marks]
     notes = [_mark_label(mark.label, mark.value, "y") for mark in value.marks]
     axes = {"xaxis": {"title": {"text": plain(value.x_title)}}, "yaxis": {"title": {"text": plain(value.y_title)}}}

@@ -31,6 +31,7 @@ def draw() -> SimpleNamespace:
         with gr.Row():
             ui.download = gr.DownloadButton("Download", elem_id="saved-download")
             ui.look = gr.Button("Look at its vectors", elem_id="saved-look")
+            ui.start = gr.Button("Start a run from it", elem_id="saved-start")
             ui.delete = gr.Button("Delete", elem_id="saved-delete")
         with gr.Row(visible=False) as ui.confirm:
             ui.sure = gr.HTML("", elem_id="saved-sure")

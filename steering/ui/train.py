@@ -1,22 +1,29 @@
 """Station 2, Train: a preview of the run, one button, and then the run itself in the same place."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
-from steering.errors import DataError, SpecError
-from steering.knobs import Knob, describe, from_json
+from steering.errors import DataError, SteeringError
+from steering.knobs import to_json
 from steering.methods import LEARNED
-from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec
-from steering.studio import RunView, Studio
-from steering.ui import filling, plots, text, widgets
+from steering.spec import EFFORTS, EMBEDDED_MODEL, RunSpec
+from steering.store import FINAL
+from steering.studio import MORE_STEPS, RunView, Studio
+from steering.ui import curves, ending, filling, forecast, form, text, watching, widgets
 
 ENGINE = {"ready": "ready", "loading": "loading the model", "no model": "no model"}
+PHASES = {"measuring": "measuring two steps, to know time and memory", "reading": "reading the vectors"}
+"""Phases that need more words than their name."""
+
+PREVIEW_PARTS = 9
+"""Error, card, start button, settings, mark, estimate, timer, expert settings, effort."""
 
 
 def draw() -> SimpleNamespace:
-    """The station's controls."""
+    """The station's controls. Mark, settings and timer of the estimate stand outside the station (build.py)."""
     ui = SimpleNamespace(knobs=[], columns={})
     gr.HTML(text.heading("Train", "Vectors that replace your prompt are learned from the training rows; the model itself never changes."))
     ui.error = gr.HTML("", elem_id="train-error")
@@ -25,78 +32,43 @@ def draw() -> SimpleNamespace:
             choices = [(f"{m.title}: {m.summary}", name) for name, m in LEARNED.items()]
             first = next(iter(LEARNED))
             ui.method = gr.Radio(choices, value=first, label="Method", elem_id="train-method", elem_classes="stacked")
+            efforts = [(one.title, name) for name, one in EFFORTS.items()]
+            ui.effort = gr.Radio(efforts, value=form.STANDARD, label="Effort", elem_id="train-effort", elem_classes="stacked")
             ui.name = gr.Textbox(label="Name of the run", placeholder="made from file and method", max_lines=1, elem_id="train-name")
-            with gr.Accordion("Expert settings", open=False, elem_id="train-expert"):
+            with gr.Accordion(form.EXPERT, open=False, elem_id="train-expert") as ui.expert:
                 _expert(ui, first)
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, elem_id="train-side"):
             ui.preview = gr.HTML(text.empty("What will happen appears here once there is data."), elem_id="train-preview")
+            ui.forecast = gr.HTML("", elem_id="train-forecast")
+            ui.estimate = gr.Button("Estimate time and memory", size="sm", elem_id="train-estimate")
             ui.start = gr.Button("Choose data first", variant="primary", interactive=False, elem_id="train-start")
+    _draw_run(ui)
+    return ui
+
+
+def _draw_run(ui: SimpleNamespace) -> None:
+    """The run that is looked at."""
     ui.status = gr.HTML(text.empty("No run yet."), elem_id="run-status")
     with gr.Row():
         ui.stop = gr.Button("Stop and keep the best so far", visible=False, elem_id="run-stop")
         ui.resume = gr.Button("Continue this run", visible=False, elem_id="run-continue")
         ui.verdict = gr.Button("See the verdict", variant="primary", visible=False, elem_id="run-verdict")
+        ui.more = gr.Button(f"Train {MORE_STEPS} more steps", visible=False, elem_id="run-more")
+        ui.again = gr.Button("Start another run from this one", visible=False, elem_id="run-again")
     ui.chart = widgets.chart("run-chart", "Training and validation loss by step; the same numbers are in the status above")
-    return ui
+    ui.watch = watching.draw()
 
 
 def _expert(ui: SimpleNamespace, first: str) -> None:
     ui.model = gr.Textbox(EMBEDDED_MODEL, label="Model", info="The embedded model, a Hub id, or a local folder.", max_lines=1, elem_id="train-model")
-    with gr.Row(elem_classes="knobs"):
-        for item in [*describe(RunSpec), *describe(Recipe)]:
-            ui.knobs.append(control(item, "train"))
-    for name, method in LEARNED.items():
-        with gr.Column(visible=name == first) as ui.columns[name], gr.Row(elem_classes="knobs"):
-            for item in describe(method.Options):
-                ui.knobs.append(control(item, f"train-{name}"))
-
-
-def control(item: Knob, prefix: str) -> Any:
-    """The form field of one knob."""
-    label = item.name.replace("_", " ") + (f" ({item.unit})" if item.unit else "")
-    plain: dict[str, Any] = {"label": label, "info": item.help, "elem_id": f"{prefix}-{item.name.replace('_', '-')}", "min_width": 180}
-    if item.choices:
-        return gr.Dropdown(list(item.choices), value=item.default, **plain)
-    if item.type is bool:
-        return gr.Checkbox(item.default, **plain)
-    if item.optional:  # a number field would show an empty one as 0
-        return gr.Textbox("", placeholder="automatic", max_lines=1, **plain)
-    if item.type is str:
-        return gr.Textbox(item.default, **plain)
-    # No minimum or maximum here: the range is checked in one place, and said in words beside the form.
-    return gr.Number(item.default, precision=0 if item.type is int else None, **plain)
-
-
-def settings(method: str, values: tuple[Any, ...]) -> tuple[Recipe, dict[str, Any], int]:
-    """Recipe, method options and demonstrations out of the form's values, in the order of :func:`draw`; an empty field keeps its default.
-
-    Raises:
-        SpecError: a value is out of range, or there is no such method.
-    """
-    if method not in LEARNED:
-        raise SpecError(f"method {method!r} is not known.", f"Choose one of: {', '.join(LEARNED)}.")
-    left = iter(values)
-    run = _taken(describe(RunSpec), left)
-    recipe = _taken(describe(Recipe), left)
-    options = {name: _taken(describe(m.Options), left) for name, m in LEARNED.items()}
-    return from_json(Recipe, recipe), options[method], int(run.get("few_shot", 4))
-
-
-def _taken(items: list[Knob], left: Any) -> dict[str, Any]:
-    # Gradio sends 0 for an empty number.
-    given = {item: None if item.optional and value == 0 else value for item in items for value in (next(left),)}
-    return {k.name: _number(k, v) for k, v in given.items() if v not in (None, "") and v != k.default}
-
-
-def _number(item: Knob, value: Any) -> Any:
-    """A form's value as the knob's type; the knob itself checks the range."""
-    if item.type not in (int, float):
-        return value
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise SpecError(f"{item.name} is {value!r}, expected a number.", "Leave it empty for the default.") from None
-    return int(found) if item.type is int and found.is_integer() else found
+    shared = gr.Row(elem_classes="knobs")
+    places = {form.RUN: shared, form.RECIPE: shared}
+    for name in LEARNED:
+        with gr.Column(visible=name == first) as ui.columns[name]:
+            places[name] = gr.Row(elem_classes="knobs")
+    for owner, item in form.FIELDS:
+        with places[owner]:
+            ui.knobs.append(form.control(item, f"train-{owner}" if owner in LEARNED else "train"))
 
 
 def plan(
@@ -110,25 +82,61 @@ def plan(
     if not dataset:
         raise DataError("there is no data yet.", "Choose a file or a sample on the Data station.")
     task = filling.current_task(base, prompt, template, words)
-    recipe, options, few = settings(method, values)
-    return studio.plan(dataset, task, method_name=method, name=name or "", model=model or "", method_options=options, recipe=recipe, few_shot=few)
+    said = form.settings(method, values)
+    return studio.plan(
+        dataset,
+        task,
+        method_name=method,
+        name=name or "",
+        model=model or "",
+        method_options=said.options,
+        recipe=said.recipe,
+        few_shot=said.few_shot,
+        seeds=said.seeds,
+    )
 
 
-def preview(studio: Studio, *given: Any) -> list[Any]:
-    """The run-preview card and the button's words; what is wrong is said in the card."""
-    spec = plan(studio, *given)
-    sides = studio.store.dataset(spec.dataset).report["sides"]
+def preview(studio: Studio, mark: str, *given: Any) -> list[Any]:
+    """The run-preview card, the button's words, and what is known of time and memory for exactly these settings; a mistake is said in words."""
+    method, model, values = given[5], given[7], given[8:]
+    own = [gr.Accordion(label=form.expert_label(method, model, values)), gr.Radio(value=form.effort_of(values))]
+    try:
+        spec = plan(studio, *given)
+    except SteeringError as error:
+        return [text.problem(error), gr.skip(), gr.Button(value="Mend the problem above", interactive=False), "", "", "", gr.skip(), *own]
+    rows = studio.store.dataset(spec.dataset).report["sides"]
+    beside, seconds = forecast.beside(studio, spec, mark)
+    start = gr.Button(value=forecast.button(rows["train"], seconds), interactive=True)
+    return ["", card(spec, rows), start, json.dumps(to_json(spec), ensure_ascii=False), *beside, *own]
+
+
+def card(spec: RunSpec, rows: dict[str, int]) -> str:
+    """What will happen; ``rows``: how many there are on each side."""
     pairs = [
         ("Method", LEARNED[spec.method].title),
         ("Model", spec.model + ", frozen"),
-        ("Training rows", sides["train"]),
-        ("Validation rows", sides["validation"]),
-        ("Test rows", sides["test"]),
+        ("Training rows", rows["train"]),
+        ("Validation rows", rows["validation"]),
+        ("Test rows", rows["test"]),
         ("Steps", f"at most {spec.recipe.steps}, {spec.recipe.batch_size} rows each"),
+        ("Seeds", f"{spec.seeds}, trained together; the median is kept" if spec.seeds > 1 else ""),
     ]
-    what = "It starts exactly at your prompt, stops when validation no longer improves, and is then judged on the test rows it never saw."
-    card = f'<section class="card"><h3>{text.safe(spec.name)}</h3>{text.facts(pairs)}<p>{what}</p></section>'
-    return ["", card, gr.Button(value=f"Train on {sides['train']} rows", interactive=True)]
+    what = f"{begins(spec)}, stops when validation no longer improves, and is then judged on the test rows it never saw."
+    return f'<section class="card"><h3>{text.safe(spec.name)}</h3>{text.facts(pairs)}<p>{text.safe(what)}</p></section>'
+
+
+def begins(spec: RunSpec) -> str:
+    """Where step 0 is."""
+    if spec.options.get("start_from"):
+        return f"It starts from the saved prompt {spec.options['start_from']!r}"
+    if not at_prompt(spec):
+        return "It does not start at your prompt"
+    return "It starts near your prompt" if spec.options.get("virtual_tokens") else "It starts exactly at your prompt"
+
+
+def at_prompt(spec: RunSpec) -> bool:
+    """Whether step 0 is the manual prompt, or as near to it as the number of virtual tokens allows."""
+    return bool(spec.task.prompt.strip()) and spec.options.get("start", "manual") == "manual"
 
 
 def visible_options(method: str) -> list[Any]:
@@ -165,7 +173,7 @@ def status(view: RunView) -> str:
     parts += [text.notice(alarm["message"], alarm["hint"], "warning") for alarm in view.alarms]
     if run.error:
         parts.append(text.notice(run.error.get("message", ""), run.error.get("hint", "")))
-    return f'<section class="card state-{text.safe(run.state)}">{"".join(parts)}</section>'
+    return f'<section class="card state-{text.safe(run.state)}">{"".join(parts)}</section>{ending.summary(view)}'
 
 
 def sentence(view: RunView) -> str:
@@ -175,10 +183,10 @@ def sentence(view: RunView) -> str:
         return f"Waiting: number {view.queue_position} in the queue." if view.queue_position else "Waiting."
     if run.state == "running":
         more = f", {view.judging['done']} of {view.judging['rows']} answers" if run.phase == "judging" and view.judging.get("rows") else ""
-        return "Stopping at the next step." if run.stop else f"Running: {run.phase or 'starting'}{more}."
-    ends = {"done": "Done.", "stopped": "Stopped; the best so far is kept.", "failed": "Failed."}
+        return "Stopping at the next step." if run.stop else f"Running: {PHASES.get(run.phase, run.phase) or 'starting'}{more}."
     reason = str(view.finished.get("reason", ""))
-    return f"{ends[run.state]} {reason}".strip()
+    ends = {"done": f"Done: {reason}." if reason else "Done.", "stopped": "Stopped; the best so far is kept.", "failed": "Failed."}
+    return ends[run.state]
 
 
 def stop(studio: Studio, run: str) -> str:
@@ -193,13 +201,49 @@ def resume(studio: Studio, run: str) -> str:
     return ""
 
 
+def train_on(studio: Studio, run: str) -> str:
+    """Add steps to a run that is done; nothing is wrong."""
+    studio.train_on(run)
+    return ""
+
+
+def start_again(studio: Studio, run: str) -> list[Any]:
+    """The form filled for a run that begins where this one ended.
+
+    Raises:
+        NotFoundError: the run kept nothing, or its saved prompt was deleted; SpecError: its method cannot start from a saved prompt.
+    """
+    made = studio.run(run).artifact
+    if not made:
+        raise DataError("this run has kept nothing to start from.", "Let it end, or continue it.")
+    return form.start_from(studio, made["name"])
+
+
 def show(view: RunView) -> list[Any]:
-    """Status, chart and buttons of a run: status, chart, stop, resume, verdict."""
-    state = view.run.state
+    """Everything of a run: status, chart, stop, resume, verdict, more, again, watch."""
+    run = view.run
+    ended = run.state in FINAL
     return [
         status(view),
-        plots.training(view.steps, view.validations, view.run.steps) if view.steps or view.validations else "",
-        gr.Button(visible=state in ("queued", "running"), interactive=not view.run.stop),
-        gr.Button(visible=state in ("stopped", "failed")),
+        chart(view) if view.steps or view.validations else "",
+        gr.Button(visible=not ended, interactive=not run.stop),
+        gr.Button(visible=run.state in ("stopped", "failed")),
         gr.Button(visible=bool(view.comparison)),
+        gr.Button(visible=run.state == "done"),
+        gr.Button(visible=ended and bool(view.artifact)),
+        watching.value(view),
     ]
+
+
+def chart(view: RunView) -> str:
+    """The run's curves; seeds by what was set, not by their place."""
+    first, ended = view.run.spec.recipe.seed, view.run.state in FINAL
+    return curves.training(
+        view.steps,
+        view.validations,
+        view.run.steps,
+        others={first + member: looks for member, looks in view.others.items()},
+        seed=first + int(view.finished.get("member", 0)),
+        best=view.finished.get("best_step") if ended else None,
+        level="your prompt" if at_prompt(view.run.spec) else "the start",
+    )

@@ -12,7 +12,7 @@ from steering.inspect.results import Part, Stack, Table, Text
 from steering.studio import Studio
 from steering.ui import plots, text, widgets
 
-SLOTS = 6
+SLOTS = 8
 BADGES = {
     "MEASURED": "Measured on held-out rows: says what the vectors do.",
     "GEOMETRIC": "Geometric: true of the vectors, says nothing of what they do.",

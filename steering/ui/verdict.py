@@ -144,14 +144,18 @@ def heads(found: dict[str, Any]) -> list[str]:
 def rows(found: dict[str, Any], wanted: str, view: RunView) -> list[list[str]]:
     """Input, truth and what everybody answered, of the rows under one filter."""
     a, b = _places(found)
-    column = next(iter(fields(view.run.spec.task.template)), "")
     inputs = found.get("inputs") or [{}] * len(found["rows"])
     listed = []
     for at, row in enumerate(found["rows"]):
         if wanted in ("all", sort_of(row, a, b)):
-            shown = inputs[at].get(column) or " | ".join(inputs[at].values())
-            listed.append([shown, row["target"], *(str(one["predictions"][at]) for one in found["contestants"])])
+            listed.append([input_of(inputs[at], view.run.spec.task), row["target"], *(str(one["predictions"][at]) for one in found["contestants"])])
     return listed[:MOST_ROWS]
+
+
+def input_of(values: dict[str, str], task: TaskSpec) -> str:
+    """A row as a person recognises it: the template's first column, or all of them where that is empty."""
+    column = next(iter(fields(task.template)), "")
+    return values.get(column) or " | ".join(values.values())
 
 
 def rows_table(found: dict[str, Any], wanted: str, view: RunView) -> str:

@@ -45,7 +45,11 @@ def subject_for(lm, name):
     ids = lm.encode(TEXT)
     vectors = prefix_of(lm, ids) if VIEWS[name].needs == "prefix" else {"soft_prompt": lm.embed(ids)}
     sides = {"rows": examples(20), "train": examples(8, 1000), "validation": examples(8, 2000)}
-    return Subject(name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), **sides)
+    seed = {name: tensor * 1.1 for name, tensor in vectors.items()}
+    trail = ((0, vectors), (10, seed))
+    return Subject(
+        name="tried", vectors=vectors, start_ids=ids, task=TASK, prompts=("my card", "a good film"), siblings=(seed,), trail=trail, **sides
+    )
 
 
 def test_real_tokens_read_back_as_themselves(lm):
@@ -146,7 +150,7 @@ def test_damaged_vectors_are_named(lm, name, bad):
 
 def test_the_map_is_small_and_says_what_it_shows(lm):
     ids = lm.encode(TEXT)
-    scatter = final(look("map", lm, soft(lm, lm.embed(ids), ids)))
+    scatter, _ = final(look("map", lm, soft(lm, lm.embed(ids), ids))).parts
     roles = {cloud.role: cloud for cloud in scatter.clouds}
     assert set(roles) == {"muted", "start", "learned"} and len(roles["muted"].x) <= 1000
     assert len(scatter.arrows) == len(ids) and "%" in scatter.caption
@@ -159,7 +163,9 @@ def test_a_prefix_in_some_layers_names_those_layers(lm):
 
     ids = tuple(range(40, 45))
     vectors = {name: tensor[[0, 2]] for name, tensor in prefix_of(lm, ids).items()} | {"prefix_layers": torch.tensor([1.0, 0.0, 1.0])}
-    parts = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids))).parts
+    table, *near, keys, value_sizes, drift, drift_map, _ = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids))).parts
+    assert {row["layer"] for row in table.rows} <= {1, 3} and all(line.x == (1.0, 3.0) for part in near for line in part.lines)
+    parts = (keys, value_sizes, drift, drift_map)
     assert all(line.x == (1.0, 3.0) for part in parts[:3] for line in part.lines)
     assert parts[3].rows == ("1", "3") and max(max(row) for row in parts[3].values) < 1e-6
     with pytest.raises(ArtifactError, match=r"'prefix_layers' of 'tried' has shape \[2\], expected \[3\]"):
@@ -172,7 +178,6 @@ def test_a_prefix_beside_its_start(lm):
     keys = vectors["prefix_keys"].clone()
     vectors["prefix_keys"] *= 1.5
     result = final(look("prefix", lm, Subject(name="tried", vectors=vectors, start_ids=ids)))
-    assert "Nearest contexts of keys and values are not available yet." in result.note
     curves = [line for part in parts(result) for line in getattr(part, "lines", ())]
     rms = keys.pow(2).mean(dim=(1, 2, 3)).sqrt()
     for wanted in (1.5 * rms, rms, 0.5 + 0 * rms):

@@ -8,11 +8,10 @@ import pytest
 from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
-from steering.methods import LEARNED
-from steering.ui import filling, handlers, live, plots, reading, runs, saved, text, train, vectors, verdict
+from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, vectors, verdict
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
-DRAWN = 3 + 1 + live.TRAIN_PARTS + 1 + 2
+DRAWN = 4 + 1 + live.TRAIN_PARTS + 1 + 2
 
 
 def clean(page: str) -> None:
@@ -105,82 +104,6 @@ def test_an_odd_task_is_refused(base) -> None:
     assert "notice" in handler()
 
 
-# Train.
-
-
-def defaults():
-    """The form's values as they are drawn."""
-    from steering.knobs import describe
-    from steering.spec import Recipe, RunSpec
-
-    items = [*describe(RunSpec), *describe(Recipe)]
-    for method in LEARNED.values():
-        items += describe(method.Options)
-    return [item.default for item in items]
-
-
-def given(written, method, values):
-    upload = written.upload()
-    task = json.dumps({"kind": "classification"})
-    return [upload.digest, task, "Yes or no?", "{text}\nLabel:", [["yes", "yes"], ["no", "no"]], method, "", "", *values]
-
-
-@pytest.mark.parametrize("method", LEARNED)
-def test_every_method_can_be_planned_from_the_form(written, method) -> None:
-    error, card, button = train.preview(written.studio, *given(written, method, defaults()))
-    assert error == "" and LEARNED[method].title in card and button.value.startswith("Train on")
-
-
-def test_a_setting_out_of_range_is_a_sentence(written) -> None:
-    values = defaults()
-    values[1] = 0  # steps
-    with pytest.raises(SteeringError, match="steps is 0"):
-        train.plan(written.studio, *given(written, next(iter(LEARNED)), values))
-
-
-@pytest.mark.parametrize(("typed", "found"), [("0.05", 0.05), (0.05, 0.05), ("", None)])
-def test_an_optional_setting_is_typed_as_text(typed, found) -> None:
-    values = defaults()
-    values[3] = typed
-    assert train.settings(next(iter(LEARNED)), tuple(values))[0].learning_rate == found
-
-
-@pytest.mark.parametrize("typed", ["fast", "nan", "-1", "1e9"])
-def test_a_setting_that_is_no_number_is_a_sentence(typed) -> None:
-    values = defaults()
-    values[3] = typed
-    with pytest.raises(SteeringError, match="learning_rate is"):
-        train.settings(next(iter(LEARNED)), tuple(values))
-
-
-def test_an_empty_field_keeps_its_default() -> None:
-    recipe, options, few = train.settings(next(iter(LEARNED)), tuple(None for _ in defaults()))
-    assert recipe == type(recipe)() and options == {} and few == 4
-
-
-def test_a_running_run_is_drawn(written) -> None:
-    run = written.run()
-    status, chart, stop, resume, seen = train.show(written.studio.run(run))
-    clean(status)
-    assert "Running: training" in status and stop.visible and not resume.visible and not seen.visible
-    names = [trace["name"] for trace in json.loads(chart)["data"]]
-    assert "your prompt (step 0)" in names and "best so far: step 3" in names
-
-
-def test_a_failed_run_shows_message_and_hint(written) -> None:
-    run = written.run("failed")
-    written.studio.store.update_run(run, error={"type": "TrainingError", "message": f"m {EVIL}", "hint": f"h {EVIL}"})
-    status, _, stop, resume, _ = train.show(written.studio.run(run))
-    clean(status)
-    assert "m &lt;img" in status and "h &lt;img" in status and resume.visible and not stop.visible
-
-
-def test_a_waiting_run_says_its_place(written) -> None:
-    written.run("queued")
-    second = written.run("queued")
-    assert "number 2" in train.status(written.studio.run(second))
-
-
 # The timer.
 
 
@@ -221,7 +144,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
     seen = tick(written, run, station=station)[0]
     written.studio.store.update_run(run, state="done")
     out = tick(written, run, seen, station=station)
-    moved = out[5 + live.TRAIN_PARTS :]
+    moved = out[6 + live.TRAIN_PARTS :]
     assert (moved[1] == "verdict") is jumps
     again = tick(written, run, out[0], station=station)
     assert all(map(skipped, again))
@@ -230,7 +153,7 @@ def test_the_verdict_opens_once_and_only_from_train(written, station, jumps) -> 
 def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None:
     run = written.run("done", judged=True)
     out = tick(written, run)
-    assert skipped(out[5 + live.TRAIN_PARTS])
+    assert skipped(out[6 + live.TRAIN_PARTS])
 
 
 def test_the_engine_is_said_apart_from_the_run(written) -> None:
@@ -393,5 +316,5 @@ def test_smoothing_begins_at_the_first_value_and_keeps_a_level() -> None:
 
 
 def test_plots_of_nothing_are_still_figures() -> None:
-    for figure in (plots.training([], [], 10), plots.classes({})):
+    for figure in (curves.training([], [], 10), plots.classes({})):
         assert "data" in json.loads(figure)
