@@ -34,4 +34,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
     """,
     "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
+    """
+    CREATE TABLE findings (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL, result TEXT NOT NULL);
+    """,
 )

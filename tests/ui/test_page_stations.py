@@ -50,12 +50,12 @@ def test_durations(seconds, said) -> None:
 
 def test_an_upload_fills_every_control(written, tmp_path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
+    path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(80)))
     out = filling.load_file(written.studio, str(path))
     assert len(out) == filling.PARTS and out[0] == "" and out[1]
     for page in (out[4], out[12], out[14]):
         clean(page)
-    assert "40" in out[4] and "can be confirmed" in out[4]
+    assert "80" in out[4] and "can be confirmed" in out[4]
     assert out[15].interactive is True
 
 
