@@ -33,6 +33,7 @@ class Worker:
         self.lm: FrozenLM | None = None
         self.run: tuple[Run, Job] | None = None
         self.request: tuple[Request, Job] | None = None
+        self.aside: tuple[Request, Job] | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------------------------------
     def recover(self) -> None:
@@ -70,11 +71,13 @@ class Worker:
     # -- one slice ----------------------------------------------------------------------------------------------------------------------------
     def turn(self) -> bool:
         """Do one slice of the most urgent work; False where there is nothing to do."""
+        waiting = self._next_request()
+        if waiting is not None:
+            self.aside, self.request = self.request or self.aside, None
+            self._begin_request(waiting)
+            return True
         if self.request is None:
-            waiting = self.store.waiting_request()
-            if waiting is not None:
-                self._begin_request(waiting)
-                return True
+            self.request, self.aside = self.aside, None
         if self.request is not None:
             self._advance_request()
             return True
@@ -84,6 +87,20 @@ class Worker:
             self._advance_run()
             return True
         return False
+
+    def _next_request(self) -> Request | None:
+        """What is to be begun now. A view may take a minute, and a dozen may be asked for at once: one is put aside while somebody waits for an
+        answer of the loaded model (a second one beside it would not fit)."""
+        view = self.request or self.aside
+        if view is None:
+            return self.store.waiting_request()
+        if self.request is not None and (self.aside is not None or self.request[0].kind != "inspect"):
+            return None
+        waiting = self.store.waiting_request()  # views come last
+        if waiting is None or waiting.kind == "inspect":
+            return None
+        model = waiting.payload.get("model")
+        return waiting if not model or (self.lm is not None and model == self.lm.id) else None
 
     def _begin_request(self, request: Request) -> None:
         self.store.update_request(request.id, state="running")

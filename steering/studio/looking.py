@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from steering import artifact
 from steering.errors import NotFoundError, SpecError
-from steering.inspect import VIEWS, Result, result_from_json
+from steering.inspect import VIEWS, Result, result_from_json, result_to_json
 from steering.inspect.contract import FORMS, unlabelled
 from steering.inspect.dossier import Dossier, dossiers
+from steering.inspect.gap import licence, worded
+from steering.inspect.results import Table
 from steering.store import Request, Store
 
 State = Literal["kept", "waiting", "running", "failed", "open", "unfit"]
@@ -54,7 +56,12 @@ class Looked:
             if one.kept is not None and not one.reason:
                 with suppress(SpecError):
                     found[name] = result_from_json(one.kept)
-        return found
+        return _licensed(found)
+
+    def standing(self, view: str, results: Mapping[str, Result]) -> Standing:
+        """A view as it may be shown, in the wording of ``results``."""
+        one = self.views[view]
+        return replace(one, kept=result_to_json(results[view])) if view in results else one
 
     def reasons(self) -> dict[str, str]:
         """Why a view says nothing of it, by view."""
@@ -67,6 +74,14 @@ class Looked:
     def slots(self, results: Mapping[str, Result] | None = None) -> tuple[Dossier, ...]:
         """What the kept views say of each slot."""
         return dossiers(self.results() if results is None else results, self.card.virtual_tokens, self.card.header)
+
+
+def _licensed(found: dict[str, Result]) -> dict[str, Result]:
+    """The closest entries in the words that their measured faithfulness allows."""
+    near, gap = found.get("neighbours"), found.get("faithfulness")
+    if isinstance(near, Table) and gap is not None:
+        found["neighbours"] = worded(near, licence(gap))
+    return found
 
 
 def reason(view: str, made: artifact.Artifact, store: Store, text: str = "") -> str:

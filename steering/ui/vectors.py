@@ -108,9 +108,8 @@ def show(studio: Studio, *given: Any) -> list[Any]:
     beside = {name: other.slots() for name, other in columns[1:]}
     cards = {name: found[at - 1] for name, found in beside.items() if 0 < at <= len(found)}
     card = vectors_slots.card(slots[at - 1] if at else None, cards) if slots else ""
-    panel = vectors_panel.value(
-        view, [(name, one.views[view]) for name, one in _paired(studio, chosen, columns, view)], rows_of(studio, own, chosen), at
-    )
+    pairs = [(name, one.standing(view, one.results())) for name, one in _paired(studio, chosen, columns, view)]
+    panel = vectors_panel.value(view, pairs, rows_of(studio, own, chosen), at)
     made = vectors_make.newest(studio, own.name)
     waiting = [one.request.id for _, looked in columns for one in looked.at_work() if one.request is not None]
     waiting += [made.id] if made is not None and made.state in ("waiting", "running") else []

@@ -9,6 +9,7 @@ import pytest
 from steering import artifact
 from steering.errors import NotFoundError, SpecError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
+from steering.studio.studio import SHIPPED
 from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_slots, vectors_summary, vectors_table
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
@@ -358,3 +359,14 @@ def test_every_state_of_a_view_has_its_words(written) -> None:
     written.save()
     looked = written.studio.views.look("mine")
     assert {one.state for one in looked.views.values()} <= set(vectors_summary.STATES)
+
+
+def test_a_shipped_prefix_is_shown_without_views_of_words(written) -> None:
+    written.studio.folders.append(SHIPPED)
+    found = shown(written, "turn-messages-into-json")
+    assert found["view"] == "trajectory" and found["strip"].count("slotbox") == 35
+    assert "Nothing of it is read as words: this view reads a soft prompt" in found["summary"]
+    assert "cannot be told: it compares answers between labels; this task is generation" in found["summary"]
+    assert "reached chrF 89 on 75 held-out rows" in found["summary"]
+    greyed = [one.view for one in written.studio.views.look("turn-messages-into-json").views.values() if one.state == "unfit"]
+    assert {"neighbours", "map", "ask", "gain", "manual_neighbours"} <= set(greyed) and not {"prefix", "attention"} & set(greyed)
