@@ -1,7 +1,8 @@
 """How long every view of a saved prompt takes, and how much memory beyond the engine's own: ``python -m benchmarks.views NAME``.
 
-The engine's own work in this process, over a home of its own: the model is loaded and one pass made first, so that what is counted is what looking
-costs. Memory is what the process's peak grows by (Linux). ``distil`` (a search) and ``seeds`` (needs other seeds) are left out unless named.
+The engine's own work in this process, over a home of its own: the model is loaded first, so that what is counted is what looking costs. The CPU's
+own time stands beside the seconds, because a machine is rarely quiet. Memory is what the process's peak grows by (Linux). ``distil`` (a search) and
+``seeds`` (needs other seeds) are left out unless named.
 """
 
 import argparse
@@ -33,12 +34,13 @@ def measure(studio: Studio, name: str, views: list[str]) -> dict[str, Any]:
     worker.warm(studio.views.card(name).model)
     own = peak_bytes()
     rows = [_one(studio, worker, name, view) for view in views]
-    return {"name": name, "rows": rows, "seconds": round(sum(row["seconds"] for row in rows), 2), "memory_mb": round((peak_bytes() - own) / 1e6)}
+    sums = {key: round(sum(row[key] for row in rows), 2) for key in ("seconds", "cpu_s")}
+    return {"name": name, "rows": rows, **sums, "memory_mb": round((peak_bytes() - own) / 1e6)}
 
 
 def _one(studio: Studio, worker: Any, name: str, view: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"view": view, "seconds": 0.0, "preview_s": None, "problem": ""}
-    start = time.perf_counter()
+    row: dict[str, Any] = {"view": view, "seconds": 0.0, "cpu_s": 0.0, "preview_s": None, "problem": ""}
+    start, busy = time.perf_counter(), time.process_time()
     try:
         request = studio.views.ask(name, view, again=True)
     except SteeringError as error:
@@ -48,7 +50,8 @@ def _one(studio: Studio, worker: Any, name: str, view: str) -> dict[str, Any]:
         if row["preview_s"] is None and "preview" in (found.result or {}):
             row["preview_s"] = round(time.perf_counter() - start, 2)
     row["problem"] = (found.error or {}).get("message", "")
-    return row | {"seconds": round(time.perf_counter() - start, 2), "peak_mb": round(peak_bytes() / 1e6)}
+    spent = {"seconds": round(time.perf_counter() - start, 2), "cpu_s": round(time.process_time() - busy, 2)}
+    return row | spent | {"peak_mb": round(peak_bytes() / 1e6)}
 
 
 def main(argv: list[str] | None = None) -> None:

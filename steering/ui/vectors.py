@@ -82,7 +82,12 @@ def _names(studio: Studio) -> list[tuple[str, str]]:
     return [(f"{item.card.title or item.name} ({item.name})", item.name) for item in studio.saved() if item.card is not None]
 
 
-def arrange(studio: Studio, name: str | None, typed: str) -> list[Any]:
+def open_prompt(studio: Studio, name: str | None, view: str, slot: str) -> list[Any]:
+    """A saved prompt was chosen: what can stand beside it, and the station, in one answer."""
+    return [*arrange(studio, name), *show(studio, name, view, slot)]
+
+
+def arrange(studio: Studio, name: str | None) -> list[Any]:
     """What can stand beside a saved prompt, the manual prompt that does, and the rows it can be measured on."""
     others = [(label, f"{SAVED}{other}") for label, other in _names(studio) if other != name]
     beside = [("Nothing", NOTHING), ("A manual prompt, as the control", TEXT), *others]

@@ -20,9 +20,8 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     own = ui.vectors
     chosen, filled = vectors.inputs(own), vectors.outputs(own)
     shows = guarded(lambda *given: vectors.show(studio, *given), vectors.PARTS, 1)
-    arranges = guarded(lambda name, typed: [*vectors.arrange(studio, name, typed), ""], 4, 3)
-    changed = own.prompt.change(arranges, [own.prompt, own.typed], [own.beside, own.typed, own.rows, own.note], **QUIET)
-    changed.then(shows, chosen, filled, **QUIET)
+    opens = guarded(lambda name, view, slot: vectors.open_prompt(studio, name, view, slot), 3 + vectors.PARTS, 4)
+    own.prompt.change(opens, [own.prompt, own.view, own.slot], [own.beside, own.typed, own.rows, *filled], **QUIET)
     own.beside.input(lambda beside: gr.Textbox(visible=beside == vectors.TEXT), own.beside, own.typed, **QUIET)
     gr.on([own.beside.input, own.rows.input, own.typed.submit, own.typed.blur], shows, chosen, filled, **QUIET)
 

@@ -293,7 +293,8 @@ def test_other_rows_are_asked_for_and_named(written) -> None:
     assert "all of more.csv, less what training saw" in panel(shown(written, *given))[0]["head"]
     vectors.pick(written.studio, "run:0:gain", *given)
     assert asked(written, "gain")[0].payload["rows"] == rows
-    beside, prompt, listed = vectors.arrange(written.studio, "mine", "")
+    beside, prompt, listed = vectors.arrange(written.studio, "mine")
+    assert len(vectors.open_prompt(written.studio, "mine", "", "")) == 3 + vectors.PARTS
     assert prompt == written.studio.views.card("mine").task.prompt
     assert rows in [digest for _, digest in listed.choices] and ("A manual prompt, as the control", "text") in beside.choices
 
