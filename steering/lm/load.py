@@ -14,7 +14,7 @@ from steering.errors import ModelError
 from steering.lm import embedded
 from steering.lm.attention import NAME
 from steering.lm.frozen import FrozenLM
-from steering.lm.quantised import quantisation, split
+from steering.lm.quantised import quantisation, require_gradient, split
 from steering.lm.selfcheck import agrees
 from steering.spec import EMBEDDED_MODEL
 
@@ -89,7 +89,9 @@ def _model(source: str, dtype: torch.dtype, device: torch.device, bits: Any, att
     load = _auto("AutoModelForCausalLM").from_pretrained
     if bits is None:
         return load(source, dtype=dtype, **extra).to(device)
-    return load(source, dtype=dtype, quantization_config=bits, device_map={"": str(device)}, **extra)
+    made = load(source, dtype=dtype, quantization_config=bits, device_map={"": str(device)}, **extra)
+    require_gradient(source, made, 8 if bits.load_in_8bit else 4)
+    return made
 
 
 def _from_hub(name: str, get: Callable[[], Any]) -> Any:

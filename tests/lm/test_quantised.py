@@ -8,7 +8,7 @@ import torch
 
 from steering.errors import ModelError
 from steering.lm.load import load
-from steering.lm.quantised import quantisation, split
+from steering.lm.quantised import quantisation, require_gradient, split
 from steering.spec import Example, Recipe, TaskSpec
 from steering.train.alone import alone
 from steering.train.events import Validation
@@ -42,3 +42,32 @@ def test_vectors_are_trained_through_eight_bits(tmp_path):
     trainer = alone(lm, "prompt_tuning", task, rows, rows[:8], Recipe(steps=10, batch_size=8, evaluate_every=5, learning_rate=0.2))
     looks = [event.nll for event in trainer.events() if isinstance(event, Validation)]
     assert min(looks) < looks[0]
+
+
+class Linear4bit(torch.nn.Linear):
+    """Stands for a layer whose product knows no gradient, as some kernels of bitsandbytes do not."""
+
+    def forward(self, given):
+        return super().forward(given.detach()) + 0.0 * given.sum()
+
+
+class Linear8bitLt(torch.nn.Linear):
+    """Stands for one that does."""
+
+
+@pytest.mark.parametrize(("kind", "learns"), [(Linear4bit, False), (Linear8bitLt, True)])
+def test_a_body_without_gradient_is_refused_at_load(kind, learns):
+    model = tiny.build().model
+    old = model.model.layers[0].mlp.up_proj
+    model.model.layers[0].mlp.up_proj = kind(old.in_features, old.out_features, bias=True)
+    if learns:
+        require_gradient("m", model, 8)
+        return
+    with pytest.raises(ModelError, match="a body in 4 bits gives no usable gradient on cpu, so nothing could be learned through it") as caught:
+        require_gradient("m", model, 4)
+    assert caught.value.hint == "Use #8bit, a GPU, or the body as it is."
+
+
+def test_a_body_of_which_nothing_was_put_into_fewer_bits_is_refused():
+    with pytest.raises(ModelError, match="nothing of model 'm' could be put into 8 bits"):
+        require_gradient("m", tiny.build().model, 8)
