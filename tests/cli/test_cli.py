@@ -314,6 +314,13 @@ def test_inspect_measures_on_rows(view: str, trained: dict[str, Any], place: Pat
     assert (result["view"], result["badge"], result["result"]["type"]) == (view, "MEASURED", "stack") and result["result"]["note"]
 
 
+def test_inspect_says_it_in_three_sentences(trained: dict[str, Any], place: Path) -> None:
+    assert "summary" in {v["view"] for v in good("inspect", "--view", "list")["views"]}
+    result = good("inspect", "my-films", "--view", "summary", "--home", place / "home")
+    assert (result["view"], result["result"]["type"], len(result["result"]["paragraphs"]), result["failed"]) == ("summary", "text", 3, {})
+    assert all(one["measured"] for one in result["sentences"]) and "Not measured" not in result["result"]["caption"]
+
+
 def test_inspect_refuses_in_words(trained: dict[str, Any], place: Path) -> None:
     home = ("--home", place / "home")
     assert refused("inspect", "my-flims", "--view", "neighbours", *home) == (
