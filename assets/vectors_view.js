@@ -25,8 +25,13 @@ function marked(plot) {
   });
   f.layout.shapes = own; return f;
 }
+function plotly() {  // its four megabytes are read when there is a chart, so that sentences and slots never wait for them
+  const there = document.querySelector('script[src$="plotly.min.js"]'), script = there || document.createElement('script');
+  script.addEventListener('load', paintAll, {once: true}); if (!there) { script.src = host.dataset.plotly; document.head.append(script); }
+}
 function paintAll() {
-  waiting = !host.offsetParent || !window.Plotly; if (waiting) return;
+  if (!host.querySelector('.pl')) { waiting = false; return; }
+  waiting = !host.offsetParent || !window.Plotly; if (!window.Plotly && host.offsetParent) plotly(); if (waiting) return;
   host.querySelectorAll('.pl').forEach(plot => {
     paint(plot, marked(plot), ['zoom2d', 'pan2d', 'resetScale2d']);
     if (plot.bound) return;

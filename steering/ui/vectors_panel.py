@@ -17,7 +17,7 @@ from steering.studio.looking import Standing
 from steering.ui import plots, text
 from steering.ui.theme import script
 from steering.ui.vectors_table import csv, grid
-from steering.ui.widgets import PAINT, plotly_tag
+from steering.ui.widgets import PAINT, plotly_script
 
 BADGES = {
     "MEASURED": "Measured on rows or text that training never saw: says what the vectors do.",
@@ -28,7 +28,8 @@ BADGES = {
 
 def component(elem_id: str) -> Any:
     """What draws :func:`value`."""
-    return gr.HTML(None, html_template='<div class="view"></div>', js_on_load=PAINT + script("vectors_view.js"), head=plotly_tag(), elem_id=elem_id)
+    place = f'<div class="view" data-plotly="gradio_api/file={plotly_script()}"></div>'
+    return gr.HTML(None, html_template=place, js_on_load=PAINT + script("vectors_view.js"), elem_id=elem_id)
 
 
 def strip_component(elem_id: str) -> Any:
