@@ -13,6 +13,7 @@ from steering.engine import contestants
 from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
+from steering.engine.contest import contest
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
 from steering.engine.estimate import Estimate, estimate
@@ -157,6 +158,7 @@ HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
     "generate": answer,
     "inspect": inspect,
     "compare": compare,
+    "contest": contest,
     "cross_validate": cross_validate,
     "cost": cost,
     "describe": describe,

@@ -34,4 +34,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE pins (dataset TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (dataset, key));
     """,
     "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
+    """
+    CREATE TABLE judgements (
+        id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, at INTEGER NOT NULL, about TEXT NOT NULL, result TEXT NOT NULL);
+    CREATE INDEX judgements_by_run ON judgements(run, at);
+    CREATE TABLE votes (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, ballot TEXT NOT NULL, rater TEXT NOT NULL, row INTEGER NOT NULL,
+        choice TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (ballot, rater, row));
+    """,
 )

@@ -13,7 +13,7 @@ from steering.studio import Studio
 from steering.ui import runs, saved, text, train, vectors, verdict
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
-TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 8, 5, 2 + 2 * vectors.SLOTS
+TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 8, verdict.PARTS, 2 + 2 * vectors.SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _run(studio: Studio, run: Run | None, before: Seen, after: Seen, station: st
 def judged(studio: Studio, run_id: str) -> list[Any]:
     """The verdict of a run."""
     run = find(studio, run_id)
-    return verdict.show(studio.run(run.id)) if run else [gr.skip()] * VERDICT_PARTS
+    return verdict.show(studio, run.id) if run else [gr.skip()] * VERDICT_PARTS
 
 
 def answers(studio: Studio, play: str, use: str) -> list[Any]:

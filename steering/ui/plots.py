@@ -53,6 +53,7 @@ def dots(
         "mode": "markers",
         "x": list(values),
         "y": [plain(name) for name in names],
+        "customdata": list(range(len(names))),
         "marker": {"size": 13, "color": fill, "symbol": shape, "line": {"width": 2.5, "color": fill}},
         "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 2, "width": 6},
         "hovertemplate": "%{y}: %{x:.1%}<extra></extra>" if percent else "%{y}: %{x:.1f}<extra></extra>",

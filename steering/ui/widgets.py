@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 DRAW = r"""
-const box = element.querySelector('.pl'); let waiting = true;
+const box = element.querySelector('.pl'); let waiting = true, bound = false;
 function draw() {
   if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
   waiting = !element.offsetParent; if (waiting) return;  // drawn on a hidden station it would have no size, and stay empty
@@ -20,6 +20,8 @@ function draw() {
     font: {color: dark ? '#e2e8f0' : '#1e293b', family: getComputedStyle(element).fontFamily, size: 13}});
   for (const k of ['xaxis', 'yaxis', 'yaxis2']) if (f.layout[k] || k !== 'yaxis2') f.layout[k] = Object.assign({}, ax, f.layout[k]);
   Plotly.react(box, f.data, f.layout, {responsive: true, displaylogo: false, modeBarButtons: [['toImage', 'zoom2d', 'pan2d', 'resetScale2d']]});
+  if (!bound) box.on('plotly_click', e => { const id = e.points[0].customdata; if (id != null) trigger('pick', {id: String(id)}); });
+  bound = true;
 }
 draw(); watch('value', draw);
 new IntersectionObserver(seen => { if (waiting && seen.some(one => one.isIntersecting)) draw(); }).observe(element);
@@ -55,7 +57,7 @@ def plotly_script() -> Path:
 
 
 def chart(elem_id: str, alt: str) -> Any:
-    """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text."""
+    """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text. ``pick``: a point with customdata was pressed."""
     return gr.HTML(
         None,
         js_on_load=DRAW,

@@ -164,25 +164,6 @@ def test_the_engine_is_said_apart_from_the_run(written) -> None:
 # Verdict.
 
 
-def test_the_verdict_is_drawn_without_markup_of_others(written) -> None:
-    view = written.studio.run(written.run("done", judged=True))
-    headline, chart, table, radio, rows = verdict.show(view)
-    clean(headline)
-    clean(table)
-    assert json.loads(chart)["data"][0]["x"] == [0.0, 0.5, 0.7]
-    assert ("Fixed (3)", "fixed") in radio.choices
-    clean(rows)
-    assert rows.count("<tr") == 11
-    assert verdict.filtered(written.studio, view.run.id, "fixed").count("<tr") == 4
-
-
-@pytest.mark.parametrize(("wanted", "count"), [("all", 10), ("fixed", 3), ("broken", 1), ("both right", 4), ("both wrong", 2)])
-def test_rows_are_filtered(written, wanted, count) -> None:
-    view = written.studio.run(written.run("done", judged=True))
-    assert len(verdict.rows(view.comparison, wanted, view)) == count
-    assert verdict.counts(view.comparison)[wanted] == count
-
-
 def test_the_playground_asks_all_contestants(written) -> None:
     run = written.run()
     request, said = verdict.ask(written.studio, run, "hello")
