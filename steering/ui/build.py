@@ -25,7 +25,7 @@ def build(studio: Studio) -> Any:
     with demo:
         ui = _draw(studio)
         wire_data.wire(studio, ui)
-        wire_verdict.wire(studio, ui)
+        wire_verdict.wire(studio, ui, demo)
         _wire_vectors(studio, ui)
         _wire_saved(studio, ui)
         draws = _wire_pulse(studio, ui)
@@ -60,6 +60,8 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "settings",
         "mark",
         "contest",
+        "slow",
+        "asked",
     ):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
@@ -75,7 +77,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "saved": saved.draw,
         "runs": runs.draw,
     }
-    ui.contesting = gr.Timer(0.7, active=False)
+    ui.contesting, ui.slowly = gr.Timer(0.7, active=False), gr.Timer(0.4, active=False)
     with gr.Tabs(elem_id="stations") as ui.tabs:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
@@ -152,7 +154,7 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
     judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
-    answers = [ui.play, ui.verdict.answers, ui.use, ui.saved.answers]
+    answers = [ui.play, ui.verdict.play.answers, ui.use, ui.saved.answers]
     ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
     views = guarded(lambda *given: vectors.poll(studio, *given), live.VIEW_PARTS, 1)
     ui.pulse_view.change(views, [ui.look, ui.vectors.prompt, ui.vectors.view], vectors.outputs(ui.vectors), **POLL)

@@ -10,7 +10,7 @@ from steering.errors import NotFoundError
 from steering.spec import digest
 from steering.store import FINAL, Run
 from steering.studio import Studio
-from steering.ui import runs, saved, text, train, vectors, verdict
+from steering.ui import runs, saved, text, train, vectors, verdict, verdict_play
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
 TRAIN_PARTS, VERDICT_PARTS, VIEW_PARTS = 8, verdict.PARTS, 2 + 2 * vectors.SLOTS
@@ -125,7 +125,7 @@ def answers(studio: Studio, play: str, use: str) -> list[Any]:
 def _answer(studio: Studio, request: str) -> list[Any]:
     if not request:
         return [gr.skip(), gr.skip()]
-    shown, over = verdict.answers(studio, request)
+    shown, over = verdict_play.answers(studio, request)
     return ["" if over else gr.skip(), shown]
 
 

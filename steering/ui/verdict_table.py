@@ -119,9 +119,9 @@ def _cut(value: str) -> str:
 def answer(said: str, score: float, task: str) -> str:
     """An answer with whether it is right, in a word and not in colour alone; of a text its score."""
     if task != "classification":
-        return f'{text.safe(_cut(said) or "(empty)")} <small class="mark">{score:.2f}</small>'
+        return f'{text.safe(_cut(said) or "(empty)")} <small class="rw">{score:.2f}</small>'
     kind = "right" if score else "wrong"
-    return f'<span class="said {kind}">{text.safe(said)}<small class="mark">{kind}</small></span>'
+    return f'<span class="said {kind}">{text.safe(said)}<small class="rw">{kind}</small></span>'
 
 
 def _opened(index: Index, i: int, names: list[str], wanted: Wanted) -> str:

@@ -1,4 +1,4 @@
-"""The wires of station 3: the judgement that is shown, filters of the rows, more contestants, and the playground."""
+"""The wires of station 3: the judgement that is shown, filters of the rows, and more contestants."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict, verdict_chooser, verdict_rows
+from steering.ui import verdict, verdict_chooser, verdict_rows, wire_play
 from steering.ui.handlers import POLL, QUIET, guarded
 
 PRESS = """() => {
@@ -18,15 +18,14 @@ PRESS = """() => {
 """Presses the download that has just been made."""
 
 
-def wire(studio: Studio, ui: SimpleNamespace) -> None:
+def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     """All of them."""
     own = ui.verdict
     shows = guarded(lambda run, which: verdict.show(studio, run, which), verdict.PARTS)
     own.which.input(shows, [ui.run, own.which], verdict.outputs(own), **QUIET)
-    asks = guarded(lambda run, typed: verdict.ask(studio, run, typed), 2, 1)
-    gr.on([own.ask.click, own.ask_text.submit], asks, [ui.run, own.ask_text], [ui.play, own.answers], **QUIET)
     _wire_rows(studio, ui)
     _wire_contest(studio, ui)
+    wire_play.wire(studio, ui, demo)
 
 
 def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
@@ -34,10 +33,10 @@ def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
     given = [ui.run, own.which, *verdict_rows.given(rows)]
     changed = [rows.strip, rows.sort, rows.place, rows.rows]
     changes = guarded(lambda *values: verdict_rows.changed(studio, *values), len(changed), len(changed) - 1)
-    gr.on([rows.sort.input, rows.label.input], changes, given, changed, **QUIET)
-    rows.search.input(changes, given, changed, trigger_mode="always_last", **QUIET)
+    gr.on([rows.sort.input, rows.label.input], changes, given, changed, **POLL)
+    rows.search.input(changes, given, changed, trigger_mode="always_last", **POLL)
     paired = guarded(lambda *values: verdict_rows.paired(studio, *values), 1 + len(changed), len(changed))
-    gr.on([rows.a.input, rows.b.input], paired, given, [rows.classes, *changed], **QUIET)
+    gr.on([rows.a.input, rows.b.input], paired, given, [rows.classes, *changed], **POLL)
     filled = [rows.sort, rows.label, rows.strip, rows.place, rows.rows]
 
     picks = guarded(lambda *values: verdict_rows.picked(studio, *values), len(filled), len(filled) - 1)
@@ -50,8 +49,8 @@ def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
         return [gr.update(value=str(event.id)), *paired(run, which, str(event.id), b, sort, label, search, place)]
 
     for source in (rows.strip, rows.classes, rows.rows):
-        source.pick(pick, given, filled, **QUIET)
-    own.dots.pick(look, given, [rows.a, rows.classes, *changed], **QUIET)
+        source.pick(pick, given, filled, **POLL)
+    own.dots.pick(look, given, [rows.a, rows.classes, *changed], **POLL)
     for button, form in ((rows.csv, "csv"), (rows.jsonl, "jsonl")):
         writes = guarded(lambda *values, form=form: [gr.skip(), verdict_rows.exported(studio, *values[:2], form, *values[2:])], 2)
         button.click(writes, given, [rows.rows, rows.file], **QUIET).success(None, None, None, js=PRESS, **QUIET)

@@ -81,7 +81,7 @@ def test_what_cannot_be_asked_is_a_sentence(trained):
 
 
 def test_a_run_deleted_meanwhile_is_a_sentence(trained):
-    studio, run = trained
+    studio, _ = trained
     request = studio.store.add_request("contest", {"run": "gone", "contestants": ["none", "majority"], "model": MODEL})
     drain(studio)
     assert "there is no run 'gone'" in studio.store.request(request).error["message"]

@@ -1,0 +1,44 @@
+"""The wires of the playground and the blind test on station 3."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from steering.studio import Studio
+from steering.ui import verdict_play, verdict_tint
+from steering.ui.handlers import POLL, QUIET, guarded
+
+TYPED = "prompt-steering-typed"
+KEEP = f"v => {{ try {{ sessionStorage.setItem('{TYPED}', v); }} catch (_) {{ }} }}"
+"""What was typed lives as long as the browser's tab: a reload brings it back, the next visitor of a shared machine does not see it."""
+BACK = f"() => {{ try {{ return sessionStorage.getItem('{TYPED}') || ''; }} catch (_) {{ return ''; }} }}"
+
+
+def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
+    """All of them."""
+    play = ui.verdict.play
+    asks = guarded(lambda run, *values: verdict_play.ask(studio, run, *values), 3, 1)
+    given = [ui.run, *verdict_play.given(play)]
+    again = guarded(lambda run, *values: verdict_play.ask(studio, run, *values) if (values[0] or "").strip() else [gr.skip()] * 3, 3, 1)
+    shown = [ui.play, play.answers, ui.asked]
+    gr.on([play.ask.click, play.text.submit], asks, given, shown, **QUIET)
+    gr.on([play.strength.release, play.on.input], again, given, shown, trigger_mode="always_last", **QUIET)
+    play.text.blur(None, play.text, None, js=KEEP, **QUIET)
+    demo.load(None, None, play.text, js=BACK, **QUIET)
+    zones = guarded(lambda run, value: verdict_play.zone_line(studio, run, value), 1)
+    play.strength.change(zones, [ui.run, play.strength], play.zone, trigger_mode="always_last", **POLL)
+    _wire_slow(studio, ui)
+
+
+def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
+    play = ui.verdict.play
+    looks = guarded(lambda run, given: verdict_tint.ask_tint(studio, run, given), 3, 2)
+    play.look.click(looks, [ui.run, ui.asked], [ui.slow, ui.slowly, play.tint], **QUIET)
+    measures = guarded(lambda run: verdict_tint.ask_zones(studio, run), 3, 2)
+    play.measure.click(measures, ui.run, [ui.slow, ui.slowly, play.note], **QUIET)
+    saves = guarded(lambda run, strength: verdict_tint.ask_save(studio, run, strength), 3, 2)
+    play.keep.click(saves, [ui.run, play.strength], [ui.slow, ui.slowly, play.note], **QUIET)
+    ticks = guarded(lambda *values: verdict_tint.tick(studio, *values), 6, 4)
+    shown = [ui.slow, ui.slowly, play.zone, play.measure, play.note, play.tint]
+    ui.slowly.tick(ticks, [ui.run, ui.slow, play.strength], shown, **POLL)
