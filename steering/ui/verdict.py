@@ -7,7 +7,7 @@ import gradio as gr
 
 from steering.studio import Studio
 from steering.studio.contests import OWN
-from steering.ui import text, verdict_chooser, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui import text, verdict_blind, verdict_chooser, verdict_metrics, verdict_play, verdict_rows, widgets
 
 
 def draw() -> SimpleNamespace:
@@ -21,6 +21,7 @@ def draw() -> SimpleNamespace:
     ui.chooser = verdict_chooser.draw()
     ui.rows = verdict_rows.draw()
     ui.play = verdict_play.draw()
+    ui.blind = verdict_blind.draw()
     return ui
 
 
@@ -37,7 +38,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     ]
 
 
-PARTS = 4 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS
+PARTS = 4 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -47,7 +48,16 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
     if index is None:
         play = verdict_play.reset(studio, run, OWN) if found.state in ("done", "stopped") else verdict_play.nothing()
         why = "This run has not been judged yet." if found.state != "done" else "This run had no test rows to be judged on."
-        return [text.empty(why), gr.Dropdown(visible=False), "", "", *verdict_rows.nothing(), *verdict_chooser.nothing(), *play]
+        return [
+            text.empty(why),
+            gr.Dropdown(visible=False),
+            "",
+            "",
+            *verdict_rows.nothing(),
+            *verdict_chooser.nothing(),
+            *play,
+            *verdict_blind.nothing(),
+        ]
     further = verdict_chooser.reset(studio, run) if found.state in ("done", "stopped") else verdict_chooser.nothing()
     shown = index.found
     return [
@@ -58,6 +68,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         *verdict_rows.reset(studio, run, index),
         *further,
         *verdict_play.reset(studio, run, which),
+        *verdict_blind.reset(index),
     ]
 
 

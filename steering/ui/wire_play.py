@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict_play, verdict_tint
+from steering.ui import verdict_blind, verdict_play, verdict_tint
 from steering.ui.handlers import POLL, QUIET, guarded
 
 TYPED = "prompt-steering-typed"
@@ -29,6 +29,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     zones = guarded(lambda run, value: verdict_play.zone_line(studio, run, value), 1)
     play.strength.change(zones, [ui.run, play.strength], play.zone, trigger_mode="always_last", **POLL)
     _wire_slow(studio, ui)
+    _wire_blind(studio, ui)
 
 
 def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
@@ -42,3 +43,18 @@ def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
     ticks = guarded(lambda *values: verdict_tint.tick(studio, *values), 6, 4)
     shown = [ui.slow, ui.slowly, play.zone, play.measure, play.note, play.tint]
     ui.slowly.tick(ticks, [ui.run, ui.slow, play.strength], shown, **POLL)
+
+
+def _wire_blind(studio: Studio, ui: SimpleNamespace) -> None:
+    own, blind = ui.verdict, ui.verdict.blind
+    given, shown = [ui.run, own.which, *verdict_blind.given(blind)], [blind.card, blind.result]
+    begins = guarded(lambda *values: verdict_blind.begin(studio, *values), 2, 1)
+    gr.on([blind.start.click, blind.rater.submit], begins, given, shown, **QUIET)
+    for button, act in ((blind.undo, verdict_blind.undo), (blind.end, verdict_blind.end)):
+        button.click(guarded(lambda *values, act=act: act(studio, *values), 2, 1), given, shown, **QUIET)
+    votes = guarded(lambda *values: verdict_blind.vote(studio, *values), 2, 1)
+
+    def press(run: str, which: str, a: str, b: str, rater: str, event: gr.EventData) -> Any:
+        return votes(run, which, a, b, rater, str(event.id))
+
+    blind.card.pick(press, given, shown, **QUIET)
