@@ -9,7 +9,7 @@ ARGS ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo app check test clean
+.PHONY: help setup demo app check test bench clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-8s%s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ check: setup ## lint, format, types and import rules
 # CHROMIUM tells the browser walks which browser to start.
 test: check ## everything that CI runs: make check, then all tests with the browser walks
 	@chromium=$$($(PY) scripts/browser.py) && CHROMIUM=$$chromium $(PY) -m pytest $(ARGS)
+
+bench: setup ## a training step against PEFT's; about ten minutes, alone on the machine
+	@$(PY) -m benchmarks.speed $(ARGS)
 
 clean: ## remove .venv and every cache of the tools
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

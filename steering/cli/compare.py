@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steering.cli.columns import columns
 from steering.cli.foreground import Foreground
@@ -17,6 +17,9 @@ from steering.evaluate.gate import GRAMMAR, parse_claim
 from steering.knobs import to_json
 from steering.spec import EMBEDDED_MODEL, TaskSpec
 from steering.studio import Reading, Studio, Upload
+
+if TYPE_CHECKING:
+    from steering.artifact import Card
 
 CONTESTANTS = (
     "none, prompt:TEXT, few-shot:K (few-shot:K@SEED, few-shot:K@nearest, few-shot:@LINE,LINE), saved:NAME, run:ID[@STEP], ensemble:A+B, random[:P]; "
@@ -82,6 +85,9 @@ def generate(args: argparse.Namespace) -> dict[str, Any]:
     """``generate``."""
     specs = _specs(args)
     studio = Studio.open(args.home)
+    cards = _cards(studio, specs)
+    if len(cards) == len(specs) and len({str(to_json(card.task)) for card in cards}) > 1 and not (args.template or args.label_words):
+        return _together(studio, args, specs, cards)
     upload = studio.data.upload(args.train.name, read_file(args.train)) if args.train else None
     task, model = _task(studio, args, specs, upload)
     names = fields(task.template) or ["text"]
@@ -89,6 +95,25 @@ def generate(args: argparse.Namespace) -> dict[str, Any]:
     payload = {"contestants": specs, "task": to_json(task), "values": values, "train": upload.digest if upload else "", "model": model}
     with Foreground(studio) as engine:
         return engine.answer("generate", payload)
+
+
+def _together(studio: Studio, args: argparse.Namespace, specs: list[str], cards: "list[Card]") -> dict[str, Any]:
+    """Saved prompts of different tasks: each with its own template and label words, in one batch."""
+    if len({card.fingerprint for card in cards}) > 1:
+        raise SpecError("the saved prompts belong to different models.", "Ask prompts of one model.")
+    asks = []
+    for spec, card in zip(specs, cards, strict=True):
+        names = fields(card.task.template) or ["text"]
+        asks.append({"contestant": spec, "task": to_json(card.task), "values": dict.fromkeys(names, "") | {names[0]: args.input}})
+    with Foreground(studio) as engine:
+        return engine.answer("together", {"asks": asks, "model": args.model or cards[0].model})
+
+
+def _cards(studio: Studio, specs: list[str]) -> "list[Card]":
+    """Of the saved prompts among the contestants."""
+    from steering import artifact
+
+    return [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in specs if spec.startswith("saved:")]
 
 
 def _specs(args: argparse.Namespace) -> list[str]:
@@ -112,9 +137,7 @@ def _upload(studio: Studio, path: Path | None) -> str:
 
 def _task(studio: Studio, args: argparse.Namespace, specs: list[str], upload: Upload | None) -> tuple[TaskSpec, str]:
     """The task that all contestants are given: a saved prompt's own where there is one, else guessed from the file."""
-    from steering import artifact
-
-    cards = [artifact.read(artifact.find(studio.folders, spec.removeprefix("saved:"))).card for spec in specs if spec.startswith("saved:")]
+    cards = _cards(studio, specs)
     if len({card.fingerprint for card in cards}) > 1:
         raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")
     if len({(card.task.kind, *sorted(card.task.label_words)) for card in cards}) > 1:

@@ -60,8 +60,8 @@ def demo(args: argparse.Namespace) -> dict[str, Any]:
     studio = Studio.open(args.home)
     run = studio.start_sample(args.sample)
     result = _finish(studio, run)
-    kept = {view: studio.kept_view(result["artifact"], view) for view in ("neighbours", "prefix")}
-    return result | {"neighbours": kept["neighbours"] or kept["prefix"]}
+    kept = [studio.kept_view(result["artifact"], view) for view in ("neighbours", "trajectory")]
+    return result | {"neighbours": next((found for found in kept if found), {})}
 
 
 def _finish(studio: Studio, run: str) -> dict[str, Any]:
@@ -73,6 +73,14 @@ def _finish(studio: Studio, run: str) -> dict[str, Any]:
     return result
 
 
+def fold_verdict(crossval: dict[str, Any]) -> dict[str, Any]:
+    """The learned prompt, which comes last, against the prompt a person has (none where there is none)."""
+    names = [one["name"] for one in crossval["contestants"]]
+    rival = next((name for name in names if name.startswith("your ")), names[0])
+    found = next(pair for pair in crossval["pairs"] if {pair["a"], pair["b"]} == {names[-1], rival})
+    return {"kind": found["verdict"], "sentence": found["sentence"], "detail": " ".join(crossval["notes"])}
+
+
 def run_result(view: RunView) -> dict[str, Any]:
     """The keys of ``train``."""
     best: dict[str, Any] | None = next((v for v in reversed(view.validations) if v["step"] == view.finished.get("best_step")), None)
@@ -80,6 +88,8 @@ def run_result(view: RunView) -> dict[str, Any]:
     comparison = {key: value for key, value in view.comparison.items() if key not in ("inputs", "rows")}
     primary: dict[str, Any] = next((p for p in view.comparison.get("pairs", []) if p["primary"]), {})
     verdict = {"kind": primary.get("verdict", ""), "sentence": primary.get("sentence", ""), "detail": primary.get("detail", "")}
+    if not primary and view.crossval:
+        verdict = fold_verdict(view.crossval)
     return {
         "run": view.run.id,
         "state": view.run.state,
@@ -98,6 +108,7 @@ def run_result(view: RunView) -> dict[str, Any]:
         "estimate": view.estimate,
         "alarms": view.alarms,
         "imitation": view.imitation,
+        "cross_validated": {key: value for key, value in view.crossval.items() if key not in ("inputs", "lines", "targets")},
         "comparison": comparison,
         "verdict": verdict,
     }

@@ -25,7 +25,7 @@ REASONS: dict[str, str] = {
     "duplicates": "repeats the text and the label of an earlier row",
     "conflicts": "the same text has different labels",
     "other_answers": "another answer to the text of an earlier row",
-    "outvoted": "most rows with the same text have another label",
+    "outvoted": "outvoted by rows with the same text",
     "unreadable": "could not be read",
     "near_duplicates": "nearly the same as an earlier row",
     "unwanted": "label left out at your request",

@@ -49,9 +49,9 @@ def cross_validation(
 
 
 def small_problem(rows: int) -> Problem:
-    """What happens with so few rows, in words."""
+    """What a run does with so few rows, in words (steering/engine/foldwise.py); ``compare --cross-validate`` repeats it with other divisions."""
     message = (
         f"{plural(rows, 'usable row')}, fewer than {SMALL}: a test side of its own would be too small to show anything. Every row is judged by "
-        f"prompts that never saw it ({FOLDS}-fold cross-validation, {REPEATS} times), and the result is called a cross-validated estimate."
+        f"prompts that never saw it (cross-validation in {FOLDS} folds), and the result is called a cross-validated estimate."
     )
     return problem_of_count("small_set", "note", rows, message, f"With {SMALL} rows or more the result comes from test rows that are kept aside.")

@@ -30,7 +30,7 @@ FEW = 64
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """A run at step 0. ``looked_at``: the validation rows that decide; ``cut``: rows that were shortened to fit; ``fresh`` makes the same trainer
-    once more; ``lesson``: what a teacher gave, where one is imitated."""
+    once more; ``lesson``: what a teacher gave, where one is imitated; ``parts``: the rows of every fold, where folds decide."""
 
     by_side: Sides
     trainer: Trainer
@@ -40,6 +40,7 @@ class Beginning:
     fresh: Beginner
     lesson: Lesson | None
     plans: tuple[Plan, ...]
+    parts: tuple[tuple[Example, ...], ...]
 
     @property
     def kept(self) -> tuple[Plan, Steering]:
@@ -66,25 +67,33 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
         DataError: a method that learns nothing; and what the method, the template and the label words raise.
     """
     by_side = sides(dataset.examples)
+    own = bool(dataset.reading.get("extra"))  # files of the person's own say what decides and what judges
+    if dataset.report.get("cross_validate") and spec.recipe.folds and not (own or spec.variants or spec.imitate):
+        by_side = {"train": list(dataset.examples), "validation": [], "test": []}  # every row learns, and every row is judged by a fold
     build = partial(_steerings, lm, spec, by_side, folders)
     steerings = build()
     if not all(steering.parameters() for steering in steerings):
         raise DataError(f"method {spec.method!r} learns nothing.", "Choose a learned method; manual and few-shot are contestants, not runs.")
     length = max(steering.root().length for steering in steerings)
+    parts: tuple[tuple[Example, ...], ...] = ()
     lesson, few = None, by_side["train"] + by_side["validation"]
     if spec.imitate:
         context = contestants.Context(spec.task, by_side["train"], folders, by_side["validation"])
         teacher = contestants.build(lm, spec.imitate, context)
         lesson = yield from taught(lm, spec, teacher, by_side, inputs, length)
         materials, looked_at, cut = [lesson.material], lesson.looked_at, lesson.cut
-    elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and "validation" not in dataset.reading.get("extra", {}):
-        materials, looked_at, cut = _folded(lm, spec, few, length)
+    elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and not own:
+        parts = _parts(spec, few, dataset.report.get("groups") or {})
+        materials, cut = _folded(lm, spec, few, parts, length)
+        looked_at = parts[0]
     else:
         looked_at = tuple(thin(by_side["validation"], spec.recipe.validation_rows))
+        if not looked_at:
+            raise DataError("there are no validation rows, and nothing else decides when to stop.", "Give more rows, or a validation file.")
         made, cut = _objectives(lm, spec, (by_side["train"], looked_at), length)
         materials = [Material(made[0], made[1])]
     fresh = partial(_trainer, lm, spec, materials)
-    return Beginning(by_side, fresh(build), steerings, looked_at, cut, partial(fresh, build), lesson, tuple(plans(spec)))
+    return Beginning(by_side, fresh(build), steerings, looked_at, cut, partial(fresh, build), lesson, tuple(plans(spec)), parts)
 
 
 def _steerings(lm: FrozenLM, spec: RunSpec, by_side: Sides, folders: list[Path]) -> tuple[Steering, ...]:
@@ -102,15 +111,19 @@ def _objectives(lm: FrozenLM, spec: RunSpec, parts: Sequence[Sequence[Example]],
     return [objective(lm, spec.task, rows, spec.recipe.format_weight) for rows in encoded], sum(rows.cut for rows in encoded)
 
 
-def _folded(lm: FrozenLM, spec: RunSpec, rows: Sequence[Example], length: int) -> tuple[list[Material], tuple[Example, ...], int]:
-    """All rows to learn from, then every fold: the others to learn from, its own to be looked at. The first fold's rows are watched."""
-    where = folds(rows, spec.recipe.folds, spec.recipe.seed, kind=spec.task.kind)
-    parts = [[row for row, at in zip(rows, where, strict=True) if at == fold] for fold in range(spec.recipe.folds)]
-    others = [[row for row, at in zip(rows, where, strict=True) if at != fold] for fold in range(spec.recipe.folds)]
+def _parts(spec: RunSpec, rows: Sequence[Example], groups: dict[str, str]) -> tuple[tuple[Example, ...], ...]:
+    """The rows of every fold; those of a group in one."""
+    count = min(spec.recipe.folds, len({groups.get(row.key, row.key) for row in rows}))
+    where = folds(rows, count, spec.recipe.seed, kind=spec.task.kind, groups=groups)
+    return tuple(tuple(row for row, at in zip(rows, where, strict=True) if at == fold) for fold in range(count))
+
+
+def _folded(lm: FrozenLM, spec: RunSpec, rows: Sequence[Example], parts: Sequence[Sequence[Example]], length: int) -> tuple[list[Material], int]:
+    """All rows to learn from, then every fold: the others to learn from, its own to be looked at."""
     whole, cut = _objectives(lm, spec, [rows], length)
-    learned, _ = _objectives(lm, spec, others, length)
+    learned, _ = _objectives(lm, spec, [[row for row in rows if row not in part] for part in parts], length)
     looked, _ = _objectives(lm, spec, parts, length)
-    return [Material(whole[0], None), *map(Material, learned, looked)], tuple(parts[0]), cut
+    return [Material(whole[0], None), *map(Material, learned, looked)], cut
 
 
 def _trainer(lm: FrozenLM, spec: RunSpec, materials: Sequence[Material], build: Callable[[], tuple[Steering, ...]]) -> Trainer:

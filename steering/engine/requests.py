@@ -16,13 +16,17 @@ from steering.engine.comparing import compare
 from steering.engine.contest import contest
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
+from steering.engine.curve import curve
 from steering.engine.estimate import Estimate, estimate
 from steering.engine.exchange import bring_in
 from steering.engine.judging import Contestant
+from steering.engine.ladder import ladder
 from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
 from steering.engine.tinting import tint
+from steering.engine.together import together
 from steering.engine.views import Measured, look_and_keep
+from steering.engine.workshop import workshop
 from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
@@ -158,13 +162,33 @@ def certain(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]
     yield from certainty(office.lm, contestant.root, context.task, [(int(line), str(text)) for line, text in payload["rows"]])
 
 
-HANDLERS: dict[str, Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]] = {
+Handler = Callable[[Office, dict[str, Any]], Iterator[dict[str, Any]]]
+
+
+def kept(kind: str, handler: Handler) -> Handler:
+    """The handler, its last result kept in the store under an id of its own (``finding``), for the page to show after the request is forgotten."""
+
+    def run(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        last: dict[str, Any] = {}
+        for result in handler(office, payload):
+            last = result or last
+            yield result
+        yield last | {"finding": office.store.keep_finding(kind, payload, last)}
+
+    return run
+
+
+HANDLERS: dict[str, Handler] = {
     "generate": answer,
     "inspect": inspect,
-    "compare": compare,
     "contest": contest,
-    "cross_validate": cross_validate,
+    "compare": kept("compare", compare),
+    "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,
+    "curve": kept("curve", curve),
+    "ladder": kept("ladder", ladder),
+    "workshop": workshop,
+    "together": together,
     "describe": describe,
     "read": read,
     "certainty": certain,

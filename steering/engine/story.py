@@ -16,6 +16,7 @@ from steering.engine.beginning import Beginning, begin
 from steering.engine.comparing import groups_of
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
+from steering.engine.foldwise import foldwise
 from steering.engine.judging import Judging, judge, question
 from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
@@ -31,8 +32,8 @@ from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
-VIEWS_AFTER = ("neighbours", "map", "prefix")
-"""Views that every finished run carries, where they apply."""
+VIEWS_AFTER = ("neighbours", "trajectory", "map")
+"""Views that every finished run carries, where they apply: those that take a second or two. Others are made when they are asked for."""
 
 
 def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator[None]:
@@ -54,6 +55,8 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     desk.put("artifact", trainer.step, _saved(path, made, trainer, time.time() - started))
     if not finished:
         return
+    if begun.parts:
+        yield from _judge_folds(lm, spec, begun, dataset, desk)
     comparison = yield from _judge(lm, spec, begun, dataset, desk)
     if comparison is not None:
         if begun.lesson is not None:
@@ -183,6 +186,19 @@ def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk
             desk.put("judging", 0, asdict(item))
         yield
     raise AssertionError("judging ends with a comparison")
+
+
+def _judge_folds(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk: Desk) -> Generator[None, None, None]:
+    """The rows that were learned from, each judged by the fold that never saw it."""
+    _say_progress(desk, "judging", begun.trainer)
+    judging = foldwise(lm, spec, begun, desk, dataset.report.get("groups") or {})
+    while not desk.stopping:
+        try:
+            next(judging)
+        except StopIteration as end:
+            desk.put("crossval", begun.trainer.step, end.value)
+            return
+        yield
 
 
 def _worth_saying(item: Judging) -> bool:

@@ -14,12 +14,25 @@ from steering.lm.frozen import FrozenLM
 
 if TYPE_CHECKING:
     from steering.engine.contestants import Making
+    from steering.engine.requests import Office
 
 MOST = 50
 """Prompts that are tried in one go."""
 
 
-def workshop(lm: FrozenLM, prompts: Sequence[str], context: Context, memory: Memory | None = None) -> Iterator[dict[str, Any]]:
+def workshop(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The request ``workshop``: as :func:`scored`. Payload: ``prompts``, ``task``, ``train`` (its validation side chooses), ``model``.
+
+    Raises:
+        SpecError: no prompt, or too many; DataError: no rows to try them on.
+    """
+    prompts = [str(prompt) for prompt in payload["prompts"]]
+    if not 1 <= len(prompts) <= MOST:
+        raise SpecError(f"{len(prompts)} prompts are to be tried, expected 1 to {MOST}.", "Write one prompt a line.")
+    yield from scored(office.lm, prompts, office.context(payload), office.store)
+
+
+def scored(lm: FrozenLM, prompts: Sequence[str], context: Context, memory: Memory | None = None) -> Iterator[dict[str, Any]]:
     """Growing results: ``prompts`` [{prompt, nll, accuracy, rows}] in the given order, ``best``: the number of the one with the lowest NLL.
 
     Raises:
@@ -35,7 +48,7 @@ def workshop(lm: FrozenLM, prompts: Sequence[str], context: Context, memory: Mem
                 yield {}
         assert score is not None
         found.append({"prompt": prompt, "nll": score.nll, "accuracy": score.accuracy, "rows": len(rows)})
-        yield {"prompts": found, "best": min(range(len(found)), key=lambda i: (found[i]["nll"], i))}
+        yield {"prompts": list(found), "best": min(range(len(found)), key=lambda i: (found[i]["nll"], i))}
 
 
 def best_prompt(lm: FrozenLM, value: str, context: Context) -> "Making":
@@ -48,7 +61,7 @@ def best_prompt(lm: FrozenLM, value: str, context: Context) -> "Making":
     if not 1 <= len(prompts) <= MOST:
         raise SpecError(f"prompts: holds {len(prompts)} prompts, expected 1 to {MOST}, one a line.", "Write one prompt a line.")
     result: dict[str, Any] = {}
-    for found in workshop(lm, prompts, context, context.store):
+    for found in scored(lm, prompts, context, context.store):
         result = found or result
         yield
     best = result["prompts"][result["best"]]

@@ -14,7 +14,7 @@ from steering.evaluate.charts import intervals_svg
 FORMAT = 1
 ROWS_SHOWN = 300
 """Rows in the HTML; the JSON has all of them."""
-MEASURED = ("seconds_per_example", "seconds", "cost", "judging", "created", "versions", "reveal", "exploratory")
+MEASURED = ("seconds_per_example", "seconds", "cost", "judging", "created", "versions", "reveal", "exploratory", "finding")
 """Keys that differ from run to run, or by being asked again, and are not compared by :func:`differences`."""
 
 

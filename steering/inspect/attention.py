@@ -25,7 +25,7 @@ class Attention:
     needs: Need = "any"
     rows_needed = True
     summary = "How much attention goes to the prompt where the answer begins, layer by layer, beside your manual prompt, and what it adds there."
-    cost = "two passes over 32 held-out rows: a few seconds"
+    cost = "two passes over 32 held-out rows: about 5 seconds on two cores"
 
     def applies(self, vectors: Collection[str]) -> str:
         return missing(self.needs, vectors)

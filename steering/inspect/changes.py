@@ -17,10 +17,10 @@ from steering.lm.frozen import FrozenLM
 NEIGHBOURS = 10
 """Entries around a vector that are compared."""
 
-RANDOM_MOVES = 20
+RANDOM_MOVES = 10
 """Random moves of every vector, at most."""
 
-QUERIES = 512
+QUERIES = 256
 """Random moves of all vectors together, about: long prompts get fewer each, never less than 3."""
 
 

@@ -1,6 +1,8 @@
 """The logit lens (nostalgebraist 2020, https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru): what a layer's hidden state would say next if it were the
 last layer's."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,7 @@ def next_word(lm: FrozenLM, states: Tensor) -> Tensor:
 
 def divergence(one: Tensor, other: Tensor) -> Tensor:
     """[P]: Jensen-Shannon divergence of two log-probability tables [P, V], in bits: 0 the same, 1 nothing in common (Lin 1991)."""
-    middle = torch.logaddexp(one, other) - torch.log(torch.tensor(2.0))
-    both = [(p.exp() * (p - middle)).sum(-1) for p in (one, other)]
-    return ((both[0] + both[1]) / 2 / torch.log(torch.tensor(2.0))).clamp(0, 1)
+    first, second = one.exp(), other.exp()
+    middle = (first + second).div_(2).clamp_min_(1e-38).log_()
+    both = [(p * (log_p - middle)).sum(-1) for p, log_p in ((first, one), (second, other))]
+    return ((both[0] + both[1]) / 2 / math.log(2)).clamp(0, 1)

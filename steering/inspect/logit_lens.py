@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 
+LAYERS = 12
+"""Layers that are read, at most: evenly spaced, the first and the last among them."""
+
 COLUMNS = (
     Column(name="slot", title="Slot", kind="number", help="virtual token, counted from 1"),
     Column(name="init_token", title="Started from", kind="token", help="the vocabulary entry that this vector was before training"),
@@ -40,6 +43,8 @@ class LogitLens:
         return missing(self.needs, vectors)
 
     def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Progress | Result]:
+        import torch
+
         from steering.inspect.checks import soft_prompt
         from steering.inspect.lens import divergence, hidden, next_word
         from steering.inspect.vocabulary import vocabulary
@@ -48,20 +53,22 @@ class LogitLens:
         vocab = yield from vocabulary(lm)
         now = hidden(lm, vectors)
         before = None if start is None else hidden(lm, start)
-        yield Progress(done=1, total=lm.shape.L + 1, message="reading layers")
-        shown = {"middle": lm.shape.L // 2, "last": lm.shape.L - 1}
+        yield Progress(done=1, total=LAYERS + 1, message="reading layers")
+        layers = list(dict.fromkeys(round(i * (lm.shape.L - 1) / max(1, LAYERS - 1)) for i in range(LAYERS)))
+        shown = {"middle": layers[len(layers) // 2], "last": layers[-1]}
         tops: dict[str, list[list[dict[str, Any]]]] = {}
         differences = []
-        for layer in range(lm.shape.L):
-            tables = {"": next_word(lm, now[layer])} | ({"_start": next_word(lm, before[layer])} if before is not None else {})
+        for number, layer in enumerate(layers):
+            states = now[layer] if before is None else torch.cat([now[layer], before[layer]])
+            tables = dict(zip(("", "_start"), next_word(lm, states).split(len(vectors)), strict=False))
             for name in [name for name, at in shown.items() if at == layer]:
                 tops |= {name + which: _top(vocab, table) for which, table in tables.items()}
             differences.append(divergence(tables[""], tables["_start"]) if before is not None else None)
-            yield Progress(done=layer + 2, total=lm.shape.L + 1, message="reading layers")
+            yield Progress(done=number + 2, total=len(layers) + 1, message="reading layers")
         parts = [_table(vocab, subject, tops, differences[-1])]
         yield Stack(
             title=self.title,
-            parts=(*parts, *([_heatmap(subject, differences)] if before is not None else [])),
+            parts=(*parts, *([_heatmap(subject, layers, differences)] if before is not None else [])),
             caption="A hidden state goes through the last norm and the output layer, as if the model ended there.",
             note="This tells which token would follow a vector, not what the vector holds. Early layers are biased (they are not made to be read so) "
             "and the first position is unusual in every model. Only the difference from the start is due to training.",
@@ -84,11 +91,11 @@ def _table(vocab: "Vocabulary", subject: Subject, tops: dict[str, list[list[dict
     return Table(title="What would follow", columns=COLUMNS, rows=tuple(rows), caption=f"The model's own header is left out.{unknown}")
 
 
-def _heatmap(subject: Subject, differences: "list[Tensor | None]") -> Heatmap:
+def _heatmap(subject: Subject, layers: list[int], differences: "list[Tensor | None]") -> Heatmap:
     kept = [row[subject.header :].tolist() for row in differences if row is not None]
     return Heatmap(
         title="Difference from the start",
-        rows=tuple(str(layer + 1) for layer in range(len(kept))),
+        rows=tuple(str(layer + 1) for layer in layers),
         columns=tuple(f"v{subject.header + i + 1}" for i in range(len(kept[0]))),
         values=tuple(tuple(round(value, 4) for value in row) for row in kept),
         row_title="layer",

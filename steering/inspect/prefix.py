@@ -44,7 +44,7 @@ class Prefix:
     needs: Need = "any"
     rows_needed = False
     summary = "What the keys and values in every layer are near to in real text, which contexts find them, and what they write."
-    cost = "about 10 seconds on two cores: 5,000 tokens of real text are read for comparison, then kept for the dataset"
+    cost = "about 15 seconds on two cores: 5,000 tokens of real text are read for comparison, then kept for the dataset"
 
     def applies(self, vectors: Collection[str]) -> str:
         return missing(self.needs, vectors)

@@ -14,19 +14,45 @@ _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", SPACE: "\\u00b7
 _HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
 """Unicode categories without a glyph of their own: controls, bidi and zero-width characters, unassigned, other spaces."""
 
+_MARKS = {"Mn", "Mc", "Me"}
+"""Combining marks: at the beginning they would sit on whatever stands before the token."""
+
+_UNSEEN = {
+    *map(chr, range(0xFE00, 0xFE10)),  # variation selectors: two tokens that look alike
+    *map(chr, range(0xE0100, 0xE01F0)),
+    *map(chr, range(0x180B, 0x180E)),
+    *"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0",  # grapheme joiner, fillers, the empty Braille cell
+}
+"""Invisible, but of a category that usually has a glyph."""
+
+_TAKEN = re.compile(r"<(?=0x[0-9A-F]{2}>)")
+"""Literal text that would read like a byte fragment: a backslash goes before it."""
+
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def show(token_text: str) -> str:
-    """``token_text`` with spaces as middle dots and every invisible or reordering character as an escape. One-to-one, so never ambiguous."""
-    return "".join(map(_show_one, token_text))
+    """``token_text`` with spaces as middle dots and every invisible or reordering character as an escape. One-to-one, so never ambiguous.
+
+    Right-to-left letters stay themselves; where a line holds other text too, the page must isolate each token (``<bdi>``).
+    """
+    first, rest = token_text[:1], token_text[1:]
+    shown = _escape(first) if first and unicodedata.category(first) in _MARKS else "".join(map(_show_one, first))
+    return _TAKEN.sub(r"\\<", shown + "".join(map(_show_one, rest)))
 
 
 def _show_one(char: str) -> str:
     if char in _ESCAPES:
         return _ESCAPES[char]
-    if unicodedata.category(char) not in _HIDDEN:
-        return char
+    return _escape(char) if hidden(char) else char
+
+
+def hidden(char: str) -> bool:
+    """Whether a character has no glyph of its own, or reorders others."""
+    return unicodedata.category(char) in _HIDDEN or char in _UNSEEN
+
+
+def _escape(char: str) -> str:
     code = ord(char)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
@@ -48,7 +74,12 @@ def piece_bytes(piece: str) -> bytes | None:
 
 def blank(token_text: str) -> bool:
     """Whether nothing of it can be seen: spaces and control characters only, or nothing at all."""
-    return all(char.isspace() or unicodedata.category(char) in _HIDDEN for char in token_text)
+    return all(char.isspace() or hidden(char) for char in token_text)
+
+
+def byte_piece(piece: str, token_text: str) -> bool:
+    """Whether a vocabulary entry stands for a byte ("<0x41>" that is decoded as "A") and not for the text that it looks like."""
+    return bool(_BYTE_PIECE.fullmatch(piece)) and piece != token_text
 
 
 def _byte_table() -> dict[str, int]:

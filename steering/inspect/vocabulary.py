@@ -15,7 +15,7 @@ from torch import Tensor
 
 from steering.errors import ModelError
 from steering.inspect.contract import Progress
-from steering.inspect.tokens import blank, piece_bytes, show, show_bytes
+from steering.inspect.tokens import blank, byte_piece, piece_bytes, show, show_bytes
 from steering.lm.frozen import FrozenLM
 
 ROWS = 8192
@@ -143,6 +143,8 @@ class _Texts:
         for i, text, piece in zip(ids, texts, pieces, strict=True):
             raw = piece_bytes(piece) if piece and "\ufffd" in text else None
             label = show(text) if raw is None else show_bytes(raw)
+            if piece and byte_piece(piece, text):
+                label = piece
             out.append((label or show(piece or ""), self.reason(i, text, i in stable)))
         return out
 

@@ -103,7 +103,7 @@ def _cut(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 
 def _frozen_scale(module: nn.Module, given: tuple[Any, ...], out: Tensor) -> Tensor:
     """The norm's own output, with the gradient of ``scale * gain * x + bias``, the scale being what it is at each position."""
-    gain, bias, centred = gain_and_bias(module, given[0].shape[-1], given[0].dtype)
+    gain, bias, centred = gain_and_bias(module, given[0])
     x = given[0].float()
     line = gain * (x - x.mean(-1, keepdim=True) if centred else x)
     still = line.detach()
@@ -113,9 +113,10 @@ def _frozen_scale(module: nn.Module, given: tuple[Any, ...], out: Tensor) -> Ten
     return passed
 
 
-def gain_and_bias(module: nn.Module, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, bool]:
-    """A norm's gain [size] (up to one factor), bias [size], and whether it takes the mean away first: asked from the norm itself."""
-    device = next(module.parameters(), torch.empty(0)).device
+def gain_and_bias(module: nn.Module, like: Tensor) -> tuple[Tensor, Tensor, bool]:
+    """A norm's gain (up to one factor) and bias, fp32, as wide as the rows of ``like`` that it is given, and whether it takes the mean away first:
+    asked from the norm itself."""
+    size, dtype, device = like.shape[-1], like.dtype, like.device
     with torch.no_grad():
         # forward, not the call: the call would run the hooks that ask.
         bias = module.forward(torch.zeros(1, size, dtype=dtype, device=device))[0].float()

@@ -47,8 +47,8 @@ class FrozenLM:
         table = self.table()
         self.rms = float(table.float().pow(2).mean().sqrt())
         self.fingerprint = fingerprint(table)
-        # oneDNN makes a new low-precision kernel for every new row length, so rows are rounded up there (DESIGN notes, idea 2).
-        self.row_multiple = 64 if self.dtype in (torch.bfloat16, torch.float16) else 1
+        # oneDNN makes a new low-precision kernel for every new row length, and is slow between multiples of 16, so rows are rounded up there.
+        self.row_multiple = 32 if self.dtype in (torch.bfloat16, torch.float16) else 1
         self.tokens_per_slice = self._tokens_per_slice()
 
     @property

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from steering.errors import ModelError
 from steering.lm import embedded
 from steering.lm.attention import NAME
 from steering.lm.frozen import FrozenLM
+from steering.lm.quantised import quantisation, require_gradient, split
 from steering.lm.selfcheck import agrees
 from steering.spec import EMBEDDED_MODEL
 
@@ -20,19 +22,29 @@ logger = logging.getLogger(__name__)
 
 
 def load(name: str = EMBEDDED_MODEL, *, device: str | None = None, dtype: torch.dtype | None = None) -> FrozenLM:
-    """Load a causal LM, choose its precision for this machine, and check that it can be steered.
+    """Load a causal LM, choose its precision for this machine, and check that it can be steered. ``NAME#8bit`` and ``NAME#4bit`` keep the body
+    in that many bits (steering/lm/quantised.py).
 
     Raises:
-        ModelError: unknown id, no network, not a causal LM, or an architecture that cannot be steered.
+        ModelError: unknown id, no network, not a causal LM, an architecture that cannot be steered, or no bitsandbytes for fewer bits.
         StorageError: the cache cannot be written (embedded model only).
     """
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    source, revision = (str(embedded.fetch()), embedded.REVISION) if name == EMBEDDED_MODEL else (name, "")
+    where = torch.device(device or best_device())
+    plain, bits = split(name)
+    source, revision = (str(embedded.fetch()), embedded.REVISION) if plain == EMBEDDED_MODEL else (plain, "")
     precision = dtype or fast_dtype(where)
     _quiet()
-    tokenizer = _from_hub(name, lambda: _auto("AutoTokenizer").from_pretrained(source))
-    made = _try_forest(name, source, precision, where, tokenizer, revision)
-    return made or _padded(name, source, precision, where, tokenizer, revision)
+    tokenizer = _from_hub(plain, lambda: _auto("AutoTokenizer").from_pretrained(source))
+    read = partial(_model, source, precision, where, quantisation(bits, precision))
+    made = _try_forest(name, read, tokenizer, revision)
+    return made or _padded(name, read, tokenizer, revision)
+
+
+def best_device() -> str:
+    """cuda, else mps, else cpu."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -68,9 +80,18 @@ def _quiet() -> None:
     hf_logging.disable_progress_bar()
 
 
-def _model(source: str, dtype: torch.dtype, device: torch.device, attention: str | None) -> Any:
-    extra = {"attn_implementation": attention} if attention else {}
-    return _auto("AutoModelForCausalLM").from_pretrained(source, dtype=dtype, **extra).to(device)
+Read = Callable[[str | None], Any]
+"""The model with this attention; None: its own."""
+
+
+def _model(source: str, dtype: torch.dtype, device: torch.device, bits: Any, attention: str | None) -> Any:
+    extra: dict[str, Any] = {"attn_implementation": attention} if attention else {}
+    load = _auto("AutoModelForCausalLM").from_pretrained
+    if bits is None:
+        return load(source, dtype=dtype, **extra).to(device)
+    made = load(source, dtype=dtype, quantization_config=bits, device_map={"": str(device)}, **extra)
+    require_gradient(source, made, 8 if bits.load_in_8bit else 4)
+    return made
 
 
 def _from_hub(name: str, get: Callable[[], Any]) -> Any:
@@ -97,10 +118,10 @@ def _refusal(name: str, error: Exception) -> ModelError:
     )
 
 
-def _try_forest(name: str, source: str, dtype: torch.dtype, device: torch.device, tokenizer: Any, revision: str) -> FrozenLM | None:
+def _try_forest(name: str, read: Read, tokenizer: Any, revision: str) -> FrozenLM | None:
     """The model with our attention, if the probe agrees with plain concatenation; otherwise None."""
     try:
-        model = _model(source, dtype, device, NAME)
+        model = read(NAME)
     except (ValueError, KeyError) as error:  # the architecture does not take another attention, or there is no such model
         if isinstance(error, ValueError) and "attn" not in str(error):
             raise _refusal(name, error) from None
@@ -119,13 +140,13 @@ def _try_forest(name: str, source: str, dtype: torch.dtype, device: torch.device
     return lm
 
 
-def _padded(name: str, source: str, dtype: torch.dtype, device: torch.device, tokenizer: Any, revision: str) -> FrozenLM:
+def _padded(name: str, read: Read, tokenizer: Any, revision: str) -> FrozenLM:
     """The model with its own attention, in the plain layout.
 
     Raises:
         ModelError: even that does not agree with running each sequence alone.
     """
-    model = _from_hub(name, lambda: _model(source, dtype, device, None))
+    model = _from_hub(split(name)[0], lambda: read(None))
     remedy = "Choose a decoder-only transformer (Llama, Qwen, Gemma, Mistral, GPT-2, ... all work)."
     try:
         lm = FrozenLM(model, tokenizer, id=name, revision=revision, layout="padded")

@@ -24,7 +24,7 @@ def added(lm: FrozenLM, layer: int, heads: Tensor) -> Tensor:
         after = found.after[layer]
         if after is None:
             return out
-        gain, _, centred = gain_and_bias(after, out.shape[-1], lm.dtype)
+        gain, _, centred = gain_and_bias(after, out.to(lm.dtype))
         return _gained(gain, centred, out)
 
 
@@ -37,7 +37,7 @@ def words(lm: FrozenLM, directions: Tensor) -> Iterator[tuple[int, Tensor]]:
     scale) and the output layer."""
     found = parts(lm)
     assert found.norm is not None and found.head is not None
-    gain, _, centred = gain_and_bias(found.norm, directions.shape[-1], lm.dtype)
+    gain, _, centred = gain_and_bias(found.norm, directions.to(lm.dtype))
     pushed = _gained(gain, centred, directions)
     weight = found.head.weight
     assert isinstance(weight, Tensor)

@@ -218,6 +218,7 @@ class Datasets(Database):
         with self._write() as db:
             db.execute("DELETE FROM datasets WHERE digest = ?", (digest,))
             db.execute(_WITHOUT_DATASET, (found.name,))
+            db.execute("DELETE FROM findings WHERE dataset = ?", (digest,))
             db.execute("DELETE FROM scores")  # a cache, but answers quote the rows they were given
             db.execute("DELETE FROM pins WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE name = pins.dataset)", (found.name,))
         for content in (found.content, *found.reading.get("extra", {}).values()):

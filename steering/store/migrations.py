@@ -35,6 +35,10 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     "ALTER TABLE events ADD COLUMN at REAL NOT NULL DEFAULT 0;",
     """
+    CREATE TABLE findings (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL, result TEXT NOT NULL);
+    """,
+    """
     CREATE TABLE judgements (
         id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, at INTEGER NOT NULL, about TEXT NOT NULL, result TEXT NOT NULL);
     CREATE INDEX judgements_by_run ON judgements(run, at);

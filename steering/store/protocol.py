@@ -1,10 +1,12 @@
-"""What keeps a comparison honest and cheap: how often test rows were looked at, rows that must not break, and answers that were given before."""
+"""What keeps a comparison honest and cheap: looks at test rows, rows that must not break, answers that were given before; and what was found."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from steering.errors import NotFoundError
 from steering.spec import digest
 from steering.store.database import Database
 
@@ -66,6 +68,29 @@ class Protocol(Database):
     def reveals(self, rows: str) -> int:
         """How many different questions have been asked of these rows."""
         return int(self._rows("SELECT COUNT(*) AS n FROM reveals WHERE rows = ?", rows)[0]["n"])
+
+    def keep_finding(self, kind: str, payload: dict[str, Any], result: dict[str, Any]) -> str:
+        """Keep the result of a comparison, curve or ladder (``kind``: of the request); returns its id. The same question again overwrites."""
+        name = hashlib.sha256(json.dumps([kind, payload], sort_keys=True).encode()).hexdigest()[:32]
+        written = (json.dumps(payload, ensure_ascii=False), json.dumps(result, ensure_ascii=False))
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?)", (name, kind, str(payload["rows"]), time.time_ns(), *written))
+        return name
+
+    def finding(self, name: str) -> dict[str, Any]:
+        """``kind``, ``payload`` and ``result`` of one of them.
+
+        Raises:
+            NotFoundError: no such finding.
+        """
+        rows = self._rows("SELECT kind, payload, result FROM findings WHERE id = ?", str(name))
+        if not rows:
+            raise NotFoundError("this comparison is no longer here.", "Its rows may have been deleted; compare again.")
+        return {"kind": rows[0]["kind"]} | {key: json.loads(rows[0][key]) for key in ("payload", "result")}
+
+    def findings(self, dataset: str, kind: str = "compare") -> list[str]:
+        """Ids of what was found on these rows, newest first."""
+        return [row["id"] for row in self._rows("SELECT id FROM findings WHERE dataset = ? AND kind = ? ORDER BY at DESC", dataset, kind)]
 
     def pin(self, dataset: str, key: str, pinned: bool = True) -> None:
         """Mark a row (by the key of its text) of the datasets of this name as one that must not break, or take the mark away."""

@@ -33,6 +33,7 @@ class RunView:
     judging: dict[str, Any]
     comparison: dict[str, Any]
     imitation: dict[str, Any]
+    crossval: dict[str, Any]
     artifact: dict[str, Any]
     progress: float
     seconds_left: float | None
@@ -76,6 +77,7 @@ def run_view(store: Store, run: str) -> RunView:
         judging=last("judging"),
         comparison=last("comparison"),
         imitation=last("imitation"),
+        crossval=last("crossval"),
         artifact=last("artifact"),
         progress=0.0,
         seconds_left=None,

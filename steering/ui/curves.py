@@ -78,7 +78,7 @@ def _measured(looks: Said, key: str, name: str, most: int = MOST_POINTS, **style
 
 def _thin_lines(others: Mapping[int, Said], key: str) -> list[dict[str, Any]]:
     """One line a seed. Where there are many, one entry of the legend stands for all of them, and shows or hides them together."""
-    style: dict[str, Any] = {"width": 1, "dash": "dot", "opacity": 0.6, "legendgroup": "others"}
+    style: dict[str, Any] = {"width": 1, "dash": "dot", "opacity": 0.85, "legendgroup": "others"}
     many = len(others) > NAMED_SEEDS
     entry = [line(f"{len(others)} other seeds, validation", [None], [None], LEARNED, **style)] if many else []
     style |= {"showlegend": False} if many else {"legendgroup": ""}

@@ -3,9 +3,13 @@
 from typing import Any
 
 from steering.data import REASONS, render
-from steering.spec import TaskSpec
+from steering.data.table import plural
+from steering.spec import SIDES, TaskSpec
 from steering.studio import BY_ITSELF
 from steering.ui import text
+
+UNITS = {"keep_majority": "text"}
+"""What a fix is counted in, where it is not rows."""
 
 
 def blocking(report: dict[str, Any]) -> str:
@@ -22,18 +26,20 @@ def button_text(dataset: str, obstacle: str) -> str:
 
 def about(name: str, report: dict[str, Any]) -> str:
     """What was read, what was left out and why, what could be done, and every problem with its remedy and its one-click fixes."""
-    left = [f"{count} {REASONS.get(reason, reason)}" for reason, count in report["left_out"].items() if count]
+    left = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in report["left_out"].items() if count]
     sides = report["sides"]
     pairs = [
         ("File", name),
         ("Read as", ", ".join(filter(None, [report["format"], report["encoding"]]))),
-        ("Rows read", report["rows_read"]),
-        ("Usable", report["rows_usable"]),
+        ("Rows read", f"{report['rows_read']:,}"),
+        ("Usable", f"{report['rows_usable']:,}"),
         ("Left out", ", ".join(left) or "none"),
-        ("Training / validation / test", f"{sides.get('train', 0)} / {sides.get('validation', 0)} / {sides.get('test', 0)}"),
+        ("Training / validation / test", " / ".join(f"{sides.get(side, 0):,}" for side in SIDES)),
     ]
     parts = [text.facts(pairs), _applied(report), _suggested(report)]
     parts += [_problem(at, item) for at, item in enumerate(report["problems"])]
+    if report.get("cross_validate"):  # the note on few rows says what is judged, and by what
+        return "".join(parts)
     return "".join(parts) + gap(sides.get("test", 0), report.get("detectable_gap_points"))
 
 
@@ -42,7 +48,7 @@ def _applied(report: dict[str, Any]) -> str:
     changed = report.get("changed", {})
     lines = []
     for at, fix in enumerate(report.get("fixes", ())):
-        count = f" ({changed[fix['name']]} rows)" if fix["name"] in changed else ""
+        count = f" ({plural(changed[fix['name']], UNITS.get(fix['name'], 'row'))})" if fix["name"] in changed else ""
         lines.append(f"<li>{text.safe(fix['sentence'] + count)} {text.pick('Undo', f'undo:{at}', fix['sentence'])}</li>")
     return f'<div class="notice note"><p><strong>Applied:</strong></p><ul>{"".join(lines)}</ul></div>' if lines else ""
 
@@ -68,7 +74,8 @@ def gap(test_rows: int, points: float | None) -> str:
     """What the test rows can show."""
     if not points:
         return '<p class="quiet">There are no test rows, so nothing can be confirmed.</p>'
-    return f'<p class="quiet">With {test_rows} test rows only differences of about {points:.0f} points can be confirmed.</p>'
+    size = f"about {points:.0f} {'point' if round(points) == 1 else 'points'}"
+    return f'<p class="quiet">With {test_rows:,} test rows only differences of {size} can be confirmed.</p>'
 
 
 def _problem(at: int, item: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ function draw() {
   box.style.display = 'block';
   const dark = document.body.classList.contains('dark'), grid = dark ? '#3f3f5a' : '#e2e8f0';
   const f = JSON.parse(props.value), ax = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
+  if (box.clientWidth < 480 && f.layout.showlegend) f.layout.height += 20 * f.data.filter(t => t.showlegend !== false).length;  // one name a line
   box.style.height = f.layout.height + 'px';
   Object.assign(f.layout, {paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true, uirevision: 'keep',
     font: {color: dark ? '#e2e8f0' : '#1e293b', family: getComputedStyle(element).fontFamily, size: 13}});

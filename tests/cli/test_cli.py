@@ -281,7 +281,7 @@ def test_train_gives_every_key_of_the_contract(trained: dict[str, Any], place: P
     assert trained["validation"].keys() >= {"accuracy", "nll"} and trained["validation"]["nll"] > 0
     comparison = trained["comparison"]
     assert comparison["task"] == "classification" and comparison["n"] == 18
-    assert [c["name"] for c in comparison["contestants"]] == ["none", "manual", "few-shot:4", "learned"]
+    assert [c["name"] for c in comparison["contestants"]] == ["none", "manual", "few-shot:4", "manual+bias", "learned"]
     assert all(c.keys() >= CONTESTANT_KEYS for c in comparison["contestants"]) and all(p.keys() >= PAIR_KEYS for p in comparison["pairs"])
     assert trained["verdict"]["kind"] in VERDICTS and trained["verdict"]["sentence"]
 
@@ -322,8 +322,10 @@ def test_inspect_refuses_in_words(trained: dict[str, Any], place: Path) -> None:
     )
     kind, text = refused("inspect", "my-films", "--view", "palmistry", *home)
     assert kind == "SpecError" and text.startswith("view 'palmistry' is not known. Views: neighbours,")
-    kind, text = refused("inspect", "my-films", "--view", "prefix", *home)
-    assert kind == "SpecError" and text.startswith("view 'prefix' does not apply to 'my-films': ")
+    kind, text = refused("inspect", "turn-messages-into-json", "--view", "map", *home)
+    assert kind == "SpecError" and text.startswith("view 'map' does not apply to 'turn-messages-into-json': this view reads a soft prompt; ")
+    kind, text = refused("inspect", "my-films", "--view", "strength", "--against", "nobody", *home)
+    assert kind == "NotFoundError" and text.startswith("there is no saved prompt 'nobody'.")
     assert refused("inspect", "--view", "neighbours") == ("SpecError", "inspect needs the name of a saved prompt. `saved` lists them.")
 
 

@@ -188,3 +188,13 @@ def test_a_report_is_written_and_repeats_equal_or_says_where_not(place: Path, tm
         said = refused("repeat", tmp_path / "no.json")
         assert said == "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote."
     assert "is not an HTML file. Write --report NAME.html" in refused(*judged(place, "--report", tmp_path / "r.pdf"))
+
+
+def test_saved_prompts_of_different_tasks_answer_in_one_batch(place: Path) -> None:
+    words = ("--method", "prompt_tuning", "--model", place / "model", "--name", "y", "--steps", "1", "--batch-size", "4")
+    good("train", place / "films.csv", *words, "--label-words", "pos=great,neg=awful", "--home", place / "home")
+    contestants = ("--contestant", "saved:x", "--contestant", "saved:y")
+    found = good("generate", *contestants, "--input", "the film was good", "--home", place / "home")
+    assert [output["name"] for output in found["outputs"]] == ["saved:x", "saved:y"]
+    assert all(output.keys() >= {"name", "text", "tokens", "seconds"} for output in found["outputs"])
+    assert found["together_seconds"] > 0 and found["apart_seconds"] > 0 and found["adapters"] == 0

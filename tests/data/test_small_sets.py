@@ -32,7 +32,7 @@ def test_what_will_happen_is_said():
     (problem,) = [problem for problem in prepare("f", content(40)).report.problems if problem.kind == "small_set"]
     assert problem.message == (
         "40 usable rows, fewer than 60: a test side of its own would be too small to show anything. Every row is judged by prompts that never saw "
-        "it (5-fold cross-validation, 5 times), and the result is called a cross-validated estimate."
+        "it (cross-validation in 5 folds), and the result is called a cross-validated estimate."
     )
     assert problem.hint == "With 60 rows or more the result comes from test rows that are kept aside." and problem.severity == "note"
 

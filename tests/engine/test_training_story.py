@@ -59,8 +59,13 @@ def test_few_rows_are_cross_validated_and_all_of_them_learned_from(home):
     _drain(studio)
     view = studio.run(run)
     assert view.run.state == "done", view.run.error
-    rows = view.started["rows"]
-    assert view.started["folds"] == 3 and rows["train"] + rows["validation"] < 64
+    assert view.started["folds"] == 3 and view.started["rows"] == {"train": 40, "validation": 0, "test": 0} and not view.comparison
+    found = view.crossval
+    assert found["n"] == 40 and found["folds"] == 3 and found["name"] == "cross-validated estimate"
+    names = [one["name"] for one in found["contestants"]]
+    assert names == ["no prompt", "your manual prompt", "4-shot", "Learned prompt"]
+    assert all(len(one["rows"]) == 40 and 0.0 <= one["score"] <= 1.0 for one in found["contestants"])
+    assert found["notes"][-1].startswith("All folds stop at the step that their mean chose")
     assert [v["step"] for v in view.validations] == [0, 4, 8, 12] and not view.others
     assert view.finished["best_step"] == min(view.validations, key=lambda v: v["nll"])["step"]
     own = studio.data.add_own(upload.digest, "validation", tiny.rows(10))
@@ -93,7 +98,8 @@ def test_an_estimate_stands_before_the_first_step_and_can_be_asked_for_alone(hom
 
 def test_a_run_that_cannot_fit_is_refused_before_it_starts(home, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda device: 10)
-    monkeypatch.setattr(memory, "_high_water", lambda device: memory.in_use(device) + 5_000_000)
+    monkeypatch.setattr(memory, "in_use", lambda device: 100_000_000)
+    monkeypatch.setattr(memory, "_high_water", lambda device: 105_000_000)
     studio = Studio.open(home)
     run = _start(studio)
     _drain(studio)
@@ -105,7 +111,8 @@ def test_a_run_that_cannot_fit_is_refused_before_it_starts(home, monkeypatch):
 
 def test_parts_are_made_small_enough_for_the_memory_there_is(home, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda device: 20_000_000)
-    monkeypatch.setattr(memory, "_high_water", lambda device: memory.in_use(device) + 5_000_000)
+    monkeypatch.setattr(memory, "in_use", lambda device: 100_000_000)
+    monkeypatch.setattr(memory, "_high_water", lambda device: 105_000_000)
     studio = Studio.open(home)
     run = _start(studio)
     _drain(studio)

@@ -42,7 +42,7 @@ def _vectors(studio, run):
 
 def test_a_run_from_file_to_judged_readable_saved_prompt(home):
     studio = _studio(home)
-    for method, view in (("prompt_tuning", "neighbours"), ("p_tuning", "neighbours"), ("prefix_tuning", "prefix"), ("lora", "")):
+    for method, view in (("prompt_tuning", "neighbours"), ("p_tuning", "neighbours"), ("prefix_tuning", "trajectory"), ("lora", "")):
         run = _start(studio, method=method, name=f"films {method}")
         _drain(_worker(studio))
         seen = studio.run(run)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.inspect.tokens import blank, piece_bytes, show, show_bytes
+from steering.inspect.tokens import blank, byte_piece, piece_bytes, show, show_bytes
 
 
 def ready(lm):
@@ -39,6 +39,18 @@ def ready(lm):
         ("<script>&amp;", "<script>&amp;"),
         ("\U000e0001", "\\U000e0001"),
         ("é日", "é日"),
+        ("\u0301", "\\u0301"),
+        ("e\u0301", "e\u0301"),
+        ("\u2764\ufe0f", "\u2764\\ufe0f"),
+        ("\u3164", "\\u3164"),
+        ("\u2067\u05e9\u05dc", "\\u2067\u05e9\u05dc"),
+        ("\u05e9\u05dc\u05d5\u05dd", "\u05e9\u05dc\u05d5\u05dd"),
+        ("<0xE2>", "\\<0xE2>"),
+        ("a<unused 7>", "a<unused·7>"),
+        ("<unused>", "<unused>"),
+        ("\\<0xE2>", "\\\\\\<0xE2>"),
+        (" </td><img onerror=x>", "·</td><img·onerror=x>"),
+        ("\r\n  ", "\\r\\n··"),
     ],
 )
 def test_show(text, shown):
@@ -58,7 +70,13 @@ def test_fragments_are_shown_as_bytes():
     assert piece_bytes("âĢ") == b"\xe2\x80" and piece_bytes("<0xE2>") == b"\xe2" and piece_bytes("日") is None
 
 
+def test_a_byte_and_the_text_that_looks_like_it_are_told_apart():
+    assert byte_piece("<0x41>", "A") and not byte_piece("<0x41>", "<0x41>") and not byte_piece("A", "A")
+    assert show_bytes(b"\xe2") == "<0xE2>" != show("<0xE2>")
+
+
 def test_blank():
+    assert blank("\ufe0f") and blank("\u3164 ")
     assert blank(" \n") and blank("\u200b") and blank("") and not blank(" a")
 
 
@@ -99,6 +117,7 @@ def test_a_tokenizer_that_drops_the_first_space():
     ids = {piece: lm.tokenizer.convert_tokens_to_ids(piece) for piece in ("a", "b", "▁a", "▁ab", "ab", "<0xE2>", "<0x41>")}
     assert [vocab.show(ids[p]) for p in ("a", "▁a", "▁ab", "ab")] == ["a", "·a", "·ab", "ab"]
     assert {ids["▁a"], ids["▁ab"], ids["a"], ids["ab"]} <= set(vocab.position)
+    assert vocab.show(ids["<0x41>"]) == "<0x41>"  # a byte that is decoded as "A"
     assert vocab.show(ids["<0xE2>"]) == "<0xE2>" and ids["<0xE2>"] not in vocab.position
     assert vocab.hidden["unused"] == 3 and vocab.show(lm.shape.V - 1) == f"<unused {lm.shape.V - 1}>"
 

@@ -193,7 +193,7 @@ def test_parts_are_found_by_what_they_do(model):
     assert sorted(found.attention) == sorted(found.output) == [0, 1, 2]
     assert all(m.weight.numel() == model.shape.H * found_heads(model) for m in found.output.values())
     assert ("gemma" in model.id or "olmo" in model.id) == (found.after[0] is not None)
-    gain, bias, centred = gain_and_bias(found.norm, model.shape.H, torch.float32)
+    gain, bias, centred = gain_and_bias(found.norm, torch.zeros(model.shape.H))
     assert centred == any(name in model.id for name in ("gpt2", "neox", "cohere")) and gain.shape == bias.shape == (model.shape.H,)
 
 

@@ -90,3 +90,10 @@ def test_without_a_file_nothing_is_read_again(written) -> None:
     with pytest.raises(DataError, match=r"there is no data yet\. Choose a file or a sample first\."):
         filling.read_again(written.studio, "", {"kind": "classification"}, "", "", "", "", [])
     assert report.button_text("", "") == "Choose a file or a sample first"
+
+
+def test_below_60_rows_the_report_speaks_of_cross_validation_only(written, tmp_path) -> None:
+    for rows, said, unsaid in ((30, "cross-validated estimate", "can be confirmed"), (90, "can be confirmed", "cross-validated estimate")):
+        (tmp_path / f"{rows}.csv").write_text("text,label\n" + "".join(f"row {i},{'a' if i % 2 else 'b'}\n" for i in range(rows)))
+        shown = named(filling.load_file(written.studio, str(tmp_path / f"{rows}.csv")))["report"]
+        assert said in shown and unsaid not in shown

@@ -8,6 +8,7 @@ import pytest
 from steering import artifact
 from steering.errors import SteeringError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
+from steering.studio.studio import SHIPPED
 from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, vectors
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
@@ -53,12 +54,12 @@ def test_durations(seconds, said) -> None:
 
 def test_an_upload_fills_every_control(written, tmp_path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(40)))
+    path.write_text("text,label\n" + "".join(f'"{EVIL} {i}",{"a" if i % 2 else "b"}\n' for i in range(80)))
     out = filling.load_file(written.studio, str(path))
     assert len(out) == filling.PARTS and out[0] == "" and out[1]
     for page in (out[4], out[12], out[14]):
         clean(page)
-    assert "40" in out[4] and "can be confirmed" in out[4]
+    assert "80" in out[4] and "can be confirmed" in out[4]
     assert out[15].interactive is True
 
 
@@ -189,7 +190,7 @@ def test_every_type_of_result_is_drawn(part) -> None:
 
 def test_a_stack_fills_one_slot_a_part() -> None:
     drawn = vectors.drawn(result_to_json(Stack(title="all", parts=tuple(PARTS), caption=EVIL, note=EVIL)))
-    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[::2])
+    assert len(drawn) == 2 * vectors.SLOTS and all(drawn[: 2 * len(PARTS) : 2]) and not any(drawn[2 * len(PARTS) :])
     clean(drawn[0])
 
 
@@ -208,7 +209,10 @@ def test_a_missing_view_is_asked_for_and_drawn_when_kept(written) -> None:
 def test_only_views_that_apply_are_offered(written) -> None:
     written.save()
     names = [name for _, name in vectors.fitting(written.studio, "mine").choices]
-    assert "neighbours" in names and "prefix" not in names
+    assert {"neighbours", "prefix"} <= set(names)  # a soft prompt is a constrained prefix
+    written.studio.folders.append(SHIPPED)
+    names = [name for _, name in vectors.fitting(written.studio, "turn-messages-into-json").choices]
+    assert {"prefix", "attention"} <= set(names) and not {"neighbours", "map", "ask", "logit_lens"} & set(names)
 
 
 # Saved and runs.
