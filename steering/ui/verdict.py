@@ -7,7 +7,7 @@ import gradio as gr
 
 from steering.studio import Studio
 from steering.studio.contests import OWN
-from steering.ui import text, verdict_blind, verdict_chooser, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_play, verdict_rows, widgets
 
 
 def draw() -> SimpleNamespace:
@@ -22,6 +22,7 @@ def draw() -> SimpleNamespace:
     ui.rows = verdict_rows.draw()
     ui.play = verdict_play.draw()
     ui.blind = verdict_blind.draw()
+    ui.deeper = verdict_deeper.draw()
     return ui
 
 
@@ -38,7 +39,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     ]
 
 
-PARTS = 4 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS
+PARTS = 4 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -69,6 +70,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         *further,
         *verdict_play.reset(studio, run, which),
         *verdict_blind.reset(index),
+        *verdict_deeper.reset(studio, run),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The wires of the playground and the blind test on station 3."""
+"""The wires of the playground, the blind test and the long measurements on station 3."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict_blind, verdict_play, verdict_tint
+from steering.ui import verdict_blind, verdict_deeper, verdict_play, verdict_tint
 from steering.ui.handlers import POLL, QUIET, guarded
 
 TYPED = "prompt-steering-typed"
@@ -30,6 +30,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     play.strength.change(zones, [ui.run, play.strength], play.zone, trigger_mode="always_last", **POLL)
     _wire_slow(studio, ui)
     _wire_blind(studio, ui)
+    _wire_deeper(studio, ui)
 
 
 def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
@@ -58,3 +59,16 @@ def _wire_blind(studio: Studio, ui: SimpleNamespace) -> None:
         return votes(run, which, a, b, rater, str(event.id))
 
     blind.card.pick(press, given, shown, **QUIET)
+
+
+def _wire_deeper(studio: Studio, ui: SimpleNamespace) -> None:
+    deeper = ui.verdict.deeper
+    for kind in verdict_deeper.MEASUREMENTS:
+        shown = verdict_deeper.shown(deeper, kind)
+        asks = guarded(lambda run, seeds, kind=kind: verdict_deeper.ask(studio, run, kind, seeds), 5, 1)
+        deeper.go[kind].click(asks, [ui.run, deeper.seeds[kind]], [*shown, ui.deepening], **QUIET)
+        prices = guarded(lambda run, seeds, kind=kind: verdict_deeper.now(studio, run, kind, seeds), 4, 1)
+        deeper.seeds[kind].input(prices, [ui.run, deeper.seeds[kind]], shown, **QUIET)
+    every = [part for kind in verdict_deeper.MEASUREMENTS for part in verdict_deeper.shown(deeper, kind)]
+    ui.deepening.tick(guarded(lambda run: verdict_deeper.tick(studio, run), len(every) + 1), ui.run, [*every, ui.deepening], **POLL)
+    ui.judged.change(guarded(lambda run: verdict_deeper.attach(studio, run), 1), ui.run, ui.deepening, **POLL)
