@@ -55,8 +55,8 @@ class Requests(Database):
         return self.request(rows[0]["id"]) if rows else None
 
     def pending(self, kind: str, *, over: bool = False) -> list[Request]:
-        """Requests of a kind that are waiting or at work, oldest first: how a page that was opened anew finds what is being done. ``over``: also those
-        that ended within the hour."""
+        """Requests of a kind that are waiting or at work, oldest first: so a page that was opened anew finds what is being done. ``over``: also
+        those that ended within the hour."""
         states = "" if over else " AND state IN ('waiting', 'running')"
         rows = self._rows(f"SELECT id FROM requests WHERE kind = ?{states} ORDER BY created", kind)
         return [self.request(row["id"]) for row in rows]

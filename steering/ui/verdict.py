@@ -29,13 +29,12 @@ def draw() -> SimpleNamespace:
 def outputs(ui: SimpleNamespace) -> list[Any]:
     """What :func:`show` fills, in its order."""
     return [
-        ui.headline,
-        ui.which,
-        ui.dots,
-        ui.table,
+        *(ui.headline, ui.which, ui.dots, ui.table),
         *verdict_rows.outputs(ui.rows),
         *verdict_chooser.outputs(ui.chooser),
         *verdict_play.outputs(ui.play),
+        *verdict_blind.outputs(ui.blind),
+        *verdict_deeper.outputs(ui.deeper),
     ]
 
 
@@ -58,6 +57,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
             *verdict_chooser.nothing(),
             *play,
             *verdict_blind.nothing(),
+            *verdict_deeper.nothing(),
         ]
     further = verdict_chooser.reset(studio, run) if found.state in ("done", "stopped") else verdict_chooser.nothing()
     shown = index.found

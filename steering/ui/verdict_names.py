@@ -33,6 +33,7 @@ SPOKEN: dict[str, Callable[[str], str]] = {
     "manual": lambda value: "Your prompt",
     "learned": lambda value: "Learned prompt",
     "prompt": lambda value: f"“{short(value)}”",
+    "best-prompt": lambda value: "Best of your prompts",
     "prompts": lambda value: "Best of your prompts",
     "few-shot": _few_shot,
     "run": _run,

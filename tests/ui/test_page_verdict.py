@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from conftest import large
 
@@ -47,6 +48,11 @@ def test_a_run_shows_its_own_judgement_without_markup_of_others(written) -> None
     headline, which, chart, table, *_ = drawn
     assert "Better" in headline and which.visible is False and "Your prompt" in table
     assert json.loads(chart)["data"][0]["x"] == [0.0, 0.5, 0.7]
+
+
+def test_every_part_has_its_component() -> None:
+    with gr.Blocks():
+        assert len(verdict.outputs(verdict.draw())) == verdict.PARTS
 
 
 def test_the_newest_judgement_is_shown_and_older_ones_can_be_chosen(judged) -> None:
