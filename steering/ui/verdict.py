@@ -7,7 +7,9 @@ import gradio as gr
 
 from steering.studio import Studio
 from steering.studio.contests import OWN
+from steering.studio.reports import run_report, written
 from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui.downloads import offered
 
 
 def draw() -> SimpleNamespace:
@@ -18,6 +20,11 @@ def draw() -> SimpleNamespace:
     ui.which = gr.Dropdown([], label="Judgement", visible=False, elem_id="verdict-which")
     ui.dots = widgets.chart("verdict-dots", "Score of every contestant with its interval; the same numbers are in the table below")
     ui.table = gr.HTML("", elem_id="verdict-table")
+    with gr.Row():
+        ui.html = gr.Button("Report as one HTML file", size="sm", visible=False, elem_id="verdict-html")
+        ui.json = gr.Button("The same as JSON", size="sm", visible=False, elem_id="verdict-json")
+        ui.report = gr.DownloadButton("Download the report", visible="hidden", elem_id="verdict-report")
+    ui.note = gr.HTML("", elem_id="verdict-note")
     ui.chooser = verdict_chooser.draw()
     ui.rows = verdict_rows.draw()
     ui.play = verdict_play.draw()
@@ -29,7 +36,7 @@ def draw() -> SimpleNamespace:
 def outputs(ui: SimpleNamespace) -> list[Any]:
     """What :func:`show` fills, in its order."""
     return [
-        *(ui.headline, ui.which, ui.dots, ui.table),
+        *(ui.headline, ui.which, ui.dots, ui.table, ui.html, ui.json),
         *verdict_rows.outputs(ui.rows),
         *verdict_chooser.outputs(ui.chooser),
         *verdict_play.outputs(ui.play),
@@ -38,7 +45,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     ]
 
 
-PARTS = 4 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
+PARTS = 6 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -51,8 +58,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         return [
             text.empty(why),
             gr.Dropdown(visible=False),
-            "",
-            "",
+            *("", "", gr.Button(visible=False), gr.Button(visible=False)),
             *verdict_rows.nothing(),
             *verdict_chooser.nothing(),
             *play,
@@ -66,6 +72,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         choices(studio, run, which),
         verdict_metrics.dots(shown),
         numbers(shown),
+        *(gr.Button(visible=True), gr.Button(visible=True)),
         *verdict_rows.reset(studio, run, index),
         *further,
         *verdict_play.reset(studio, run, which),
@@ -97,3 +104,14 @@ def numbers(found: dict[str, Any]) -> str:
     gaps = verdict_metrics.gaps(found)
     more = f"<details><summary>Every metric of the declared pair</summary>{gaps}</details>" if gaps else ""
     return verdict_metrics.table(found) + verdict_metrics.costs(found) + more
+
+
+def report(studio: Studio, run: str, which: str, form: str) -> str:
+    """Path of a file with the report of the judgement that is shown.
+
+    Raises:
+        NotFoundError: no such run or judgement, or it was not judged.
+    """
+    index = verdict_rows.require(studio, run, which)
+    made = run_report(studio.store, studio.store.run(run), index.found)
+    return offered(f"verdict.{form}", written(made, form))

@@ -22,7 +22,7 @@ def draw() -> SimpleNamespace:
     ui = SimpleNamespace()
     with gr.Accordion("Judge more contestants on the same rows", open=False, elem_id="contest") as ui.panel:
         gr.HTML("<p>Everybody answers the same held-out rows through the same label words, template and decoding.</p>")
-        ui.basic = gr.CheckboxGroup([], label="Contestants", elem_id="contest-basic", elem_classes="stacked")
+        ui.basic = gr.CheckboxGroup([], label="Contestants", elem_id="contest-basic")
         with gr.Row():
             ui.prompts = gr.Textbox(label="Manual prompts, one a line", lines=3, elem_id="contest-prompts", scale=2)
             ui.how = gr.Radio(

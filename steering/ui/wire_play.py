@@ -35,6 +35,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
 
 def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
     play = ui.verdict.play
+    ui.asked.change(lambda: "", None, play.tint, **POLL)  # what was looked into was another answer
     looks = guarded(lambda run, given: verdict_tint.ask_tint(studio, run, given), 3, 2)
     play.look.click(looks, [ui.run, ui.asked], [ui.slow, ui.slowly, play.tint], **QUIET)
     measures = guarded(lambda run: verdict_tint.ask_zones(studio, run), 3, 2)

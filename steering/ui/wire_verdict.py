@@ -9,12 +9,7 @@ from steering.studio import Studio
 from steering.ui import verdict, verdict_chooser, verdict_rows, wire_play
 from steering.ui.handlers import POLL, QUIET, guarded
 
-PRESS = """() => {
-  const press = left => {
-    const a = document.querySelector('#rows-file a, a#rows-file, #rows-file'); if (a) a.click(); else if (left) setTimeout(press, 50, left - 1);
-  };
-  setTimeout(press, 150, 20);
-}"""
+PRESS = "() => setTimeout(() => document.querySelector('#{0} a, #{0}')?.click(), 200)"
 """Presses the download that has just been made."""
 
 
@@ -23,6 +18,10 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     own = ui.verdict
     shows = guarded(lambda run, which: verdict.show(studio, run, which), verdict.PARTS)
     own.which.input(shows, [ui.run, own.which], verdict.outputs(own), **QUIET)
+    for button, form in ((own.html, "html"), (own.json, "json")):
+        makes = guarded(lambda run, which, form=form: ["", verdict.report(studio, run, which, form)], 2)
+        pressed = button.click(makes, [ui.run, own.which], [own.note, own.report], **QUIET)
+        pressed.success(None, None, None, js=PRESS.format("verdict-report"), **QUIET)
     _wire_rows(studio, ui)
     _wire_contest(studio, ui)
     wire_play.wire(studio, ui, demo)
@@ -53,7 +52,7 @@ def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
     own.dots.pick(look, given, [rows.a, rows.classes, *changed], **POLL)
     for button, form in ((rows.csv, "csv"), (rows.jsonl, "jsonl")):
         writes = guarded(lambda *values, form=form: [gr.skip(), verdict_rows.exported(studio, *values[:2], form, *values[2:])], 2)
-        button.click(writes, given, [rows.rows, rows.file], **QUIET).success(None, None, None, js=PRESS, **QUIET)
+        button.click(writes, given, [rows.rows, rows.file], **QUIET).success(None, None, None, js=PRESS.format("rows-file"), **QUIET)
 
 
 def _wire_contest(studio: Studio, ui: SimpleNamespace) -> None:

@@ -46,6 +46,7 @@ def test_a_run_shows_its_own_judgement_without_markup_of_others(written) -> None
     assert len(drawn) == verdict.PARTS == live.VERDICT_PARTS
     clean_all(drawn)
     headline, which, chart, table, *_ = drawn
+    assert drawn[4].visible and drawn[5].visible
     assert "Better" in headline and which.visible is False and "Your prompt" in table
     assert json.loads(chart)["data"][0]["x"] == [0.0, 0.5, 0.7]
 
@@ -112,6 +113,16 @@ def test_names_as_a_person_says_them(name, said) -> None:
 def test_names_are_told_apart() -> None:
     many = [{"name": name} for name in ("none", "saved:mine", "prompt:same", "prompt:same ")]
     assert verdict_names.all_spoken(many) == ["No prompt", "Learned prompt", "“same” (1)", "“same” (2)"]
+
+
+def test_the_report_is_one_escaped_file_and_its_json(judged) -> None:
+    studio, run, which = judged
+    page = Path(verdict.report(studio, run, "", "html")).read_text("utf-8")
+    assert "<img" not in page and "</script" not in page and "Content-Security-Policy" in page and "never looked at" not in page
+    made = json.loads(Path(verdict.report(studio, run, which, "json")).read_text("utf-8"))
+    assert made["result"]["n"] == 60 and made["data"]["dataset"] == studio.store.run(run).spec.dataset and made["versions"]["python"]
+    with pytest.raises(SteeringError, match="not been judged"):
+        verdict.report(studio, studio.start(studio.store.run(run).spec), "", "html")
 
 
 # Rows.
