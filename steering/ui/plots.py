@@ -1,6 +1,7 @@
 """Numbers to Plotly JSON. Pure: no gradio, no plotly, no colours of a theme (the page's script adds those). Text is escaped for Plotly's own tags."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ MOST_CLASSES = 14
 def plain(text: object) -> str:
     """Text that Plotly shows literally."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def wrapped(name: str, width: int = 18) -> str:
+    """A name in lines of about ``width`` letters, so that it leaves room for the picture on a narrow screen."""
+    return "<br>".join(map(plain, textwrap.wrap(name, width))) or " "
 
 
 def figure(data: list[dict[str, Any]], *, height: int = 320, **layout: Any) -> str:
@@ -52,7 +58,7 @@ def dots(
         "type": "scatter",
         "mode": "markers",
         "x": list(values),
-        "y": [plain(name) for name in names],
+        "y": [wrapped(name) for name in names],
         "customdata": list(range(len(names))),
         "marker": {"size": 13, "color": fill, "symbol": shape, "line": {"width": 2.5, "color": fill}},
         "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 2, "width": 6},

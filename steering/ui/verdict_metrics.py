@@ -38,10 +38,10 @@ def dots(found: Found) -> str:
     names = all_spoken(many)
     if found["task"] == "classification":
         spans = [one.get("accuracy_ci") for one in many]
-        title = "accuracy on the held-out rows, with 95 % interval"
+        title = "accuracy with 95 % interval"
         return plots.dots(names, [one["accuracy"] for one in many], spans, learned=a, title=title, percent=True)
     levels = [mean([row["scores"][at] for row in found["rows"]]) for at in range(len(many))]
-    title = f"{found.get('metric', 'chrf')}, mean over held-out rows with 95 % interval"
+    title = f"{found.get('metric', 'chrf')}, mean over rows with 95 % interval"
     return plots.dots(names, [e.value for e in levels], [(e.low, e.high) for e in levels], learned=a, title=title, percent=False)
 
 

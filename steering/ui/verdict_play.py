@@ -26,11 +26,8 @@ def draw() -> SimpleNamespace:
     ui = SimpleNamespace()
     gr.HTML("<h3>Playground</h3><p>One text, answered by everybody side by side in one batch.</p>")
     ui.who = gr.CheckboxGroup([], label="Who answers", elem_id="play-who", visible=False)
-    with gr.Row():
-        ui.on = gr.Checkbox(True, label="Learned prompt on", elem_id="play-on", scale=1, min_width=150)
-        ui.strength = gr.Slider(
-            0, STRONGEST, value=1, step=0.05, label="Strength: 0 is the start, 1 as learned", elem_id="play-strength", scale=3, min_width=220
-        )
+    ui.on = gr.Checkbox(True, label="Learned prompt on", elem_id="play-on")
+    ui.strength = gr.Slider(0, STRONGEST, value=1, step=0.05, label="Strength: 0 is the start, 1 as learned", elem_id="play-strength")
     ui.zone = gr.HTML("", elem_id="play-zone")
     with gr.Row():
         ui.measure = gr.Button("Measure how far the strength may go (about 10 s)", size="sm", elem_id="play-zones", visible=False)
