@@ -74,11 +74,10 @@ def require_gradient(name: str, model: Any, bits: int | None) -> None:
             layer(given.detach())  # what an inference leaves behind must not take the gradient away
         out = layer(given).float() - (layer.bias.float() if layer.bias is not None else 0.0)
         weight = torch.randn(out.shape, generator=draw, device="cpu").to(device)
-        along = float((weight * out).sum())
-        grad = torch.autograd.grad((weight * out).sum(), given, allow_unused=True)[0] if out.requires_grad else None
-    back = float((grad.float() * given.detach().float()).sum()) if grad is not None else 0.0
-    size = float((weight * out).sum(-1).abs().sum())
-    if abs(back - along) > 0.2 * max(size, 1e-6):
+        along = (weight * out).sum(-1)  # [1, 8]: of every row
+        grad = torch.autograd.grad(along.sum(), given, allow_unused=True)[0] if out.requires_grad else None
+    back = (grad.float() * given.detach().float()).sum(-1) if grad is not None else torch.zeros_like(along)
+    if float((back - along).detach().abs().sum()) > 0.2 * float(along.detach().abs().sum()):
         raise ModelError(
             f"a body in {bits} bits gives no usable gradient on {device.type}, so nothing could be learned through it.",
             "Use #8bit, a GPU, or the body as it is.",
