@@ -25,9 +25,11 @@ def contest(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     if not rows:
         raise DataError("this run has no held-out rows to judge on.", "Give the file a test part on station 1 and train again.")
     own = {"task": to_json(spec.task), "rows": spec.dataset, "train": spec.dataset, "side": "test"}
+    judging = False
     for slices, item in enumerate(compare(office, payload | own)):
         if "contestants" in item:
             office.store.run(payload["run"])  # it may have been deleted meanwhile
             yield {"judgement": office.store.add_judgement(payload["run"], item)}
             return
-        yield item or ({"making": slices} if slices % 20 == 0 else {})
+        judging = judging or bool(item)
+        yield item or ({"making": slices} if slices % 20 == 0 and not judging else {})

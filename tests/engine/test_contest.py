@@ -3,6 +3,7 @@
 import pytest
 import tiny
 
+from steering.engine.requests import HANDLERS, Office
 from steering.engine.worker import Worker
 from steering.errors import NotFoundError, SpecError
 from steering.spec import Recipe
@@ -78,6 +79,14 @@ def test_what_cannot_be_asked_is_a_sentence(trained):
             studio.contests.ask(run, specs)
     with pytest.raises(NotFoundError):
         studio.contests.ask("no such run", ["none", "majority"])
+
+
+def test_progress_goes_from_making_to_judging_and_never_back(trained):
+    studio, run = trained
+    payload = {"run": run, "contestants": ["none", "probe", "few-shot:2@nearest"], "model": MODEL}
+    said = [next(iter(item)) for item in HANDLERS["contest"](Office(tiny.build(), studio.store, studio.folders), payload) if item]
+    assert said[0] == "making" and said[-1] == "judgement"
+    assert set(said[said.index("judging") : -1]) == {"judging"}
 
 
 def test_a_run_deleted_meanwhile_is_a_sentence(trained):
