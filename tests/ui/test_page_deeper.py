@@ -6,6 +6,7 @@ import pytest
 
 from steering.errors import SpecError
 from steering.ui import verdict_deeper as deeper
+from steering.ui.verdict_measured import depth_ladder
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 
@@ -38,7 +39,7 @@ def test_results_are_drawn_without_markup_of_others(kind, result) -> None:
 
 
 def test_the_advice_and_the_front_are_said() -> None:
-    body, _ = deeper.depth_ladder(ladder())
+    body, _ = depth_ladder(ladder())
     assert 'class="big"' in body and "prompt tokens" in body and "80 % (70 to 90)" in body and "5 points" in body
 
 
