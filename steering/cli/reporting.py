@@ -3,11 +3,9 @@
 import argparse
 import hashlib
 import json
-import platform
 import shlex
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from steering.evaluate.report import page, report_of
 from steering.spec import SIDES
 from steering.store import replace_file
 from steering.studio import Studio
+from steering.studio.reports import versions
 
-PACKAGES = ("prompt-steering-studio", "torch", "transformers", "numpy", "scipy", "scikit-learn", "statsmodels", "sacrebleu")
 FILES = {"file": "rows", "train": "train", "validation": "validation", "pin": "pins"}
 """Arguments that name a file, and the payload's dataset that was read from it."""
 
@@ -42,7 +40,7 @@ def about(args: argparse.Namespace, studio: Studio, payload: dict[str, Any]) -> 
         "data": data,
         "settings": {key: value for key, value in payload.items() if key not in ("rows", "train", "validation", "pins")},
         "model": {name: engine.get(name, "") for name in ("model", "fingerprint", "device", "dtype")},
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
     }
 
 
@@ -67,10 +65,3 @@ def write_report(path: Path, result: dict[str, Any], told: dict[str, Any]) -> di
 
 def _fill(text: str, path: Path) -> None:
     path.write_bytes(text.encode("utf-8", "replace"))
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "source"

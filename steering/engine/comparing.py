@@ -35,7 +35,7 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
 
     Payload: ``contestants``, ``task``, ``rows`` and ``train`` (datasets), ``model``; and, declared beforehand, ``primary`` [a, b], ``margin`` (in
     points), ``metric``, ``gate`` (claims), ``pins`` (a dataset), ``declared`` {contestant: dataset}, ``skip_trained``. ``cost``:
-    measure requests too; ``fresh``: score everything again.
+    measure requests too; ``fresh``: score everything again; ``side``: only the rows of this side of ``rows``.
 
     Raises:
         InputError: rows that a contestant was made from; a prompt that holds a test text; claims or metrics that do not apply; unusable scores.
@@ -44,8 +44,9 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     specs, task, lm = [str(spec) for spec in payload["contestants"]], context.task, office.lm
     claims = [parse_claim(text, specs, task.kind) for text in payload.get("gate", ())]
     dataset = office.store.dataset(payload["rows"])
+    given = [row for row in dataset.examples if payload.get("side") in (None, row.side)]
     skip = bool(payload.get("skip_trained"))
-    rows = fairness.apart_from_fits(specs, context, dataset.examples, skip=skip)
+    rows = fairness.apart_from_fits(specs, context, given, skip=skip)
     require_classes(task, rows)
     office.store.forget_scores()
     entered = yield from office.enter(specs, context)
@@ -80,7 +81,7 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         "gate": [to_json(rule(claim, made, names, kept)) for claim in claims],
         "cost": costs,
         "unchecked": fairness.unchecked(entered),
-        "left_out": len(dataset.examples) - len(rows),
+        "left_out": len(given) - len(rows),
     }
 
 

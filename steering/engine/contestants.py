@@ -191,17 +191,20 @@ FORMS: dict[str, "Form"] = {
     "prompts": _elsewhere("workshop", "best_prompt"),
     "search": _elsewhere("search", "found"),
     "ensemble": _elsewhere("ensembles", "ensemble"),
+    "seeds": _elsewhere("ensembles", "seeds"),
+    "strength": _elsewhere("dialled", "dialled"),
     "majority": _elsewhere("controls", "majority"),
     "random": _elsewhere("controls", "random_vectors"),
 }
 
 BARE = ("none", "lora", "probe", "manual+bias", "majority")
 """Forms without a value."""
-VALUED = ("prompt", "few-shot", "saved", "run", "tune", "prompts", "ensemble")
+VALUED = ("prompt", "few-shot", "saved", "run", "tune", "prompts", "ensemble", "seeds", "strength")
 """Forms that need one."""
 SHAPES = (
-    *("none", "prompt:TEXT", "few-shot:K[@SEED|@nearest]", "few-shot:@LINE,LINE", "saved:NAME", "run:ID[@STEP]", "ensemble:A+B", "lora", "probe"),
-    *("manual+bias", "tune:METHOD[,NAME=VALUE]", "prompts:LINES", "search[:BUDGET]", "majority", "random[:P][@SEED]"),
+    *("none", "prompt:TEXT", "few-shot:K[@SEED|@nearest]", "few-shot:@LINE,LINE", "saved:NAME", "run:ID[@STEP]", "ensemble:A+B", "seeds:RUN"),
+    *("strength:VALUE@NAME", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]", "prompts:LINES", "search[:BUDGET]", "majority"),
+    "random[:P][@SEED]",
 )
 """All forms as a person writes them."""
 FITTED = ("few-shot", "lora", "probe", "manual+bias", "tune", "prompts", "search", "majority")

@@ -1,21 +1,25 @@
 """Several contestants as one: the mean of their log-probabilities (Lester et al. 2021, section 6, took the vote of five prompts on one model).
 
-``ensemble:a+b`` are the saved prompts a and b; members may also be written out (``run:ID``, ``run:ID@STEP``, ``saved:NAME``). All of them are roots
-on the one frozen copy, and what they answer alone is remembered as theirs.
+``ensemble:a+b`` are the saved prompts a and b; members may also be written out (``run:ID``, ``run:ID@STEP``, ``saved:NAME``). ``seeds:RUN`` are the
+seeds of one run. All of them are roots on the one frozen copy, and what they answer alone is remembered as theirs.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from steering.engine.contestants import Context, enter
+from steering.engine.contestants import Context, contestant, enter
 from steering.engine.judging import Contestant
+from steering.engine.memory import root_digest
+from steering.engine.trail import read_seeds
 from steering.errors import SpecError
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels
+from steering.methods.forms import root_of
 from steering.spec import digest
 
 if TYPE_CHECKING:
@@ -39,6 +43,26 @@ def ensemble(lm: FrozenLM, value: str, context: Context) -> "Making":
     for name in names:
         members.append((yield from enter(lm, name, context)))
     return joined(lm, f"ensemble:{value}", members)
+
+
+def seeds(lm: FrozenLM, value: str, context: Context) -> "Making":
+    """``seeds:RUN``: what every seed of a run learned, together.
+
+    Raises:
+        NotFoundError: no such run; SpecError: it had one seed only, or not a classification.
+    """
+    first = yield from enter(lm, f"run:{value}", context)
+    assert context.store is not None, "run: needs it too, and says so"
+    others = read_seeds(context.store.home / "runs" / value)
+    if not others:
+        raise SpecError(f"run {value!r} was trained with one seed, so there is no ensemble of seeds.", "Train with several seeds, or leave it out.")
+    if context.task.kind != "classification":
+        raise SpecError(f"seeds:{value} averages label probabilities, and this task is {context.task.kind}.", "Leave it out.")
+    roots = [(seed, root_of(lm, {name: t.to(lm.device) for name, t in vectors.items()})) for seed, vectors in others]
+    members = [
+        replace(contestant(lm, f"seed {seed}", first.kind, "Learned prompt", root, root_digest(root)), seen=first.seen) for seed, root in roots
+    ]
+    return replace(joined(lm, f"seeds:{value}", [first, *members]), spoken=f"the ensemble of {1 + len(members)} seeds")
 
 
 def joined(lm: FrozenLM, name: str, members: Sequence[Contestant]) -> Contestant:

@@ -21,7 +21,7 @@ from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, score_labels
 from steering.spec import Example, TaskSpec, digest
-from steering.store import Kept
+from steering.store import Kept, looked_at
 
 ROWS_AT_ONCE = 32
 """Answers generated in one batch."""
@@ -68,7 +68,7 @@ class Judging:
 
 def question(contestants: Sequence[Contestant], rows: Sequence[Example]) -> tuple[str, str]:
     """What a look at test rows is counted under: a digest of the rows, and one of who is asked."""
-    return digest(sorted(row.key for row in rows)), digest(sorted(one.fingerprint for one in contestants))
+    return looked_at(row.key for row in rows), digest(sorted(one.fingerprint for one in contestants))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,13 +71,17 @@ def strengthen(office: "Office", payload: dict[str, Any]) -> Slices:
 
 
 def zones(office: "Office", payload: dict[str, Any]) -> Slices:
-    """How far the strength of ``payload["name"]`` may go: ``normal`` and ``caution`` as ranges, and the ``factors`` that they come from.
+    """How far the strength of ``payload["name"]`` may go: ``normal`` and ``caution`` as ranges, and the ``factors`` that they come
+    from. Kept under the artifact's digest, as view "zones".
 
     Raises:
         NotFoundError, ArtifactError: no such prompt, or its start is not recorded.
     """
-    found: Zones = yield from _said(measure_zones(office.lm, as_subject(office.lm, office.saved(payload["name"]))))
-    yield {"normal": list(found.normal), "caution": list(found.caution), "factors": [list(pair) for pair in found.factors]}
+    made = office.saved(payload["name"])
+    found: Zones = yield from _said(measure_zones(office.lm, as_subject(office.lm, made)))
+    told = {"normal": list(found.normal), "caution": list(found.caution), "factors": [list(pair) for pair in found.factors]}
+    office.store.put_view(made.digest, "zones", told)
+    yield told
 
 
 def _report(lm: FrozenLM, before: Subject, after: Subject) -> Generator[dict[str, Any], None, dict[str, Any]]:

@@ -13,6 +13,7 @@ from steering.engine import contestants
 from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
+from steering.engine.contest import contest
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
 from steering.engine.curve import curve
@@ -22,6 +23,7 @@ from steering.engine.judging import Contestant
 from steering.engine.ladder import ladder
 from steering.engine.pruning import prune, strengthen, zones
 from steering.engine.reading import reading
+from steering.engine.tinting import tint
 from steering.engine.together import together
 from steering.engine.views import Measured, look_and_keep
 from steering.engine.workshop import workshop
@@ -30,7 +32,7 @@ from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_labels, encode_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
-from steering.spec import RunSpec, TaskSpec
+from steering.spec import Example, RunSpec, TaskSpec
 from steering.store import Store
 
 
@@ -87,13 +89,15 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     entered = yield from office.enter(payload["contestants"], context)
     decoding = from_json(Decoding, {"max_new_tokens": task.max_new_tokens, "stop_newline": task.stop == "newline"} | payload.get("decoding", {}))
     ids = encode_text(lm, task, payload["values"], max(c.root.length for c in entered))
+    typed = Example(row=0, values=payload["values"], target="", key="")
     start = time.perf_counter()
     outputs: list[dict[str, Any]] = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
     if task.kind == "classification":
         labels = encode_labels(lm, task)
         for output, contestant in zip(outputs, entered, strict=True):
             began = time.perf_counter()
-            for _, log_probs in contestant.scorer(lm, contestant.root, [ids], labels):
+            root = contestant.root if contestant.row_root is None else contestant.row_root(typed)
+            for _, log_probs in contestant.scorer(lm, root, [ids], labels):
                 shares = torch.softmax(log_probs[0], -1).tolist()
                 output["labels"] = dict(zip(task.label_words, shares, strict=True))
             output["seconds"] = round(time.perf_counter() - began, 3)
@@ -101,7 +105,8 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
             output["tokens"] = 1
             yield {"outputs": outputs}
         return
-    for answers in generate(lm, [(c.root, ids) for c in entered], decoding):
+    roots = [c.root if c.row_root is None else c.row_root(typed) for c in entered]
+    for answers in generate(lm, [(root, ids) for root in roots], decoding):
         for output, one in zip(outputs, answers, strict=True):
             if not output.get("done"):
                 output |= {"text": one.text, "tokens": one.tokens, "done": one.done, "seconds": round(time.perf_counter() - start, 3)}
@@ -176,6 +181,7 @@ def kept(kind: str, handler: Handler) -> Handler:
 HANDLERS: dict[str, Handler] = {
     "generate": answer,
     "inspect": inspect,
+    "contest": contest,
     "compare": kept("compare", compare),
     "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,
@@ -191,5 +197,6 @@ HANDLERS: dict[str, Handler] = {
     "import": bring_in,
     "prune": prune,
     "strength": strengthen,
+    "tint": tint,
     "zones": zones,
 }

@@ -38,4 +38,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE findings (
         id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL, result TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE judgements (
+        id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, at INTEGER NOT NULL, about TEXT NOT NULL, result TEXT NOT NULL);
+    CREATE INDEX judgements_by_run ON judgements(run, at);
+    CREATE TABLE votes (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, ballot TEXT NOT NULL, rater TEXT NOT NULL, row INTEGER NOT NULL,
+        choice TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (ballot, rater, row));
+    """,
 )

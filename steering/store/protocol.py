@@ -3,15 +3,21 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from steering.errors import NotFoundError
+from steering.spec import digest
 from steering.store.database import Database
 
 MOST_KEPT = 400_000
 """Answers kept at most; the oldest go first (about 100 bytes each for labels)."""
 _AT_ONCE = 500
+
+
+def looked_at(keys: Iterable[str]) -> str:
+    """What looks at test rows are counted under: a digest of the rows' keys, in whatever order."""
+    return digest(sorted(keys))
 
 
 class Kept(NamedTuple):

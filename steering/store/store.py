@@ -8,9 +8,10 @@ from steering.store.labels import Labels
 from steering.store.protocol import Protocol
 from steering.store.requests import Requests
 from steering.store.runs import Runs
+from steering.store.verdicts import Verdicts
 
 
-class Store(Datasets, Labels, Runs, Requests, Protocol):
+class Store(Datasets, Labels, Runs, Requests, Protocol, Verdicts):
     """Everything that outlives a request, under one folder.
 
     Raises:

@@ -99,6 +99,10 @@ class ViewDesk:
         """Enqueue "how far may its strength go?"; returns the request's id."""
         return self.store.add_request("zones", {"name": name, "model": self._read(name).card.model})
 
+    def kept_zones(self, name: str) -> dict[str, Any] | None:
+        """How far its strength may go, if that was measured; None otherwise."""
+        return self.store.view(self._read(name).digest, "zones")
+
     def stand_in(self, card: artifact.Card) -> str:
         """The dataset that stands in where a prompt's own is not in this store: the shipped sample that its task comes from; else nothing."""
         try:

@@ -19,6 +19,7 @@ from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
 from steering.store import Run, Store
+from steering.studio.contests import ContestDesk
 from steering.studio.desk import DataDesk
 from steering.studio.inspecting import ViewDesk
 from steering.studio.labelling import LabelDesk
@@ -66,6 +67,7 @@ class Studio:
         self.data = DataDesk(store, limits)
         self.labelling = LabelDesk(store, self.data)
         self.views = ViewDesk(store, self.data, folders)
+        self.contests = ContestDesk(store)
 
     @classmethod
     def open(cls, home: Path | None = None, limits: Limits | None = None) -> "Studio":

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data, wire_train, wire_vectors
+from steering.ui import data, filling, live, runs, saved, train, vectors, verdict, widgets, wire_data, wire_train, wire_vectors, wire_verdict
 from steering.ui.handlers import POLL, QUIET, go, guarded
 
 TITLES = {"data": "1 Data", "train": "2 Train", "verdict": "3 Verdict", "vectors": "4 Vectors", "saved": "5 Saved", "runs": "Runs"}
@@ -25,7 +25,7 @@ def build(studio: Studio) -> Any:
     with demo:
         ui = _draw(studio)
         wire_data.wire(studio, ui)
-        _wire_verdict(studio, ui)
+        wire_verdict.wire(studio, ui, demo)
         wire_vectors.wire(studio, ui)
         _wire_saved(studio, ui)
         draws = _wire_pulse(studio, ui)
@@ -59,6 +59,9 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "pulse_view",
         "settings",
         "mark",
+        "contest",
+        "slow",
+        "asked",
     ):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
@@ -74,6 +77,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "saved": saved.draw,
         "runs": runs.draw,
     }
+    ui.contesting, ui.slowly, ui.deepening = (gr.Timer(seconds, active=False) for seconds in (0.7, 0.4, 2.0))
     with gr.Tabs(elem_id="stations") as ui.tabs:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
@@ -83,13 +87,6 @@ def _draw(studio: Studio) -> SimpleNamespace:
     ui.train.settings, ui.train.mark, ui.train.timer = ui.settings, ui.mark, ui.measuring
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
-
-
-def _wire_verdict(studio: Studio, ui: SimpleNamespace) -> None:
-    own = ui.verdict
-    own.filter.input(guarded(lambda run, wanted: verdict.filtered(studio, run, wanted), 1), [ui.run, own.filter], own.rows, **QUIET)
-    asks = guarded(lambda run, typed: verdict.ask(studio, run, typed), 2, 1)
-    gr.on([own.ask.click, own.ask_text.submit], asks, [ui.run, own.ask_text], [ui.play, own.answers], **QUIET)
 
 
 def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
@@ -154,7 +151,7 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
     judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
-    answers = [ui.play, ui.verdict.answers, ui.use, ui.saved.answers]
+    answers = [ui.play, ui.verdict.play.answers, ui.use, ui.saved.answers]
     ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
     views = guarded(lambda *given: vectors.poll(studio, *given), vectors.PARTS, 1)
     ui.pulse_view.change(views, [ui.look, *vectors.inputs(ui.vectors)], vectors.outputs(ui.vectors), **POLL)

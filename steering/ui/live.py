@@ -10,10 +10,10 @@ from steering.errors import NotFoundError
 from steering.spec import digest
 from steering.store import FINAL, Run
 from steering.studio import Studio
-from steering.ui import runs, saved, text, train, vectors, verdict
+from steering.ui import runs, saved, text, train, vectors, verdict, verdict_play
 
 STATIONS = ("data", "train", "verdict", "vectors", "saved", "runs")
-TRAIN_PARTS, VERDICT_PARTS = 8, 5
+TRAIN_PARTS, VERDICT_PARTS = 8, verdict.PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _run(studio: Studio, run: Run | None, before: Seen, after: Seen, station: st
 def judged(studio: Studio, run_id: str) -> list[Any]:
     """The verdict of a run."""
     run = find(studio, run_id)
-    return verdict.show(studio.run(run.id)) if run else [gr.skip()] * VERDICT_PARTS
+    return verdict.show(studio, run.id) if run else [gr.skip()] * VERDICT_PARTS
 
 
 def answers(studio: Studio, play: str, use: str) -> list[Any]:
@@ -125,7 +125,7 @@ def answers(studio: Studio, play: str, use: str) -> list[Any]:
 def _answer(studio: Studio, request: str) -> list[Any]:
     if not request:
         return [gr.skip(), gr.skip()]
-    shown, over = verdict.answers(studio, request)
+    shown, over = verdict_play.answers(studio, request)
     return ["" if over else gr.skip(), shown]
 
 

@@ -19,15 +19,14 @@ def plain(text: object) -> str:
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def lines_of(label: str) -> list[str]:
-    """A name beside an axis: at most two lines of some twenty letters, so that a small screen has room for the picture."""
-    found = textwrap.wrap(label, 22, max_lines=2, placeholder=" …", drop_whitespace=True, break_long_words=True)
-    return found or [label]
+def lines_of(name: str, width: int = 18) -> list[str]:
+    """A name beside an axis in lines of about ``width`` letters, three at most, so that it leaves room for the picture on a narrow screen."""
+    return textwrap.wrap(name, width, max_lines=3, placeholder=" …") or [" "]
 
 
-def wrapped(label: str) -> str:
+def wrapped(name: str, width: int = 18) -> str:
     """The same for Plotly, which knows ``<br>`` and shows everything else literally."""
-    return "<br>".join(map(plain, lines_of(label)))
+    return "<br>".join(map(plain, lines_of(name, width)))
 
 
 def figure(data: list[dict[str, Any]], *, height: int = 320, **layout: Any) -> str:
@@ -65,7 +64,8 @@ def dots(
         "type": "scatter",
         "mode": "markers",
         "x": list(values),
-        "y": [plain(name) for name in names],
+        "y": [wrapped(name) for name in names],
+        "customdata": list(range(len(names))),
         "marker": {"size": 13, "color": fill, "symbol": shape, "line": {"width": 2.5, "color": fill}},
         "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 2, "width": 6},
         "hovertemplate": "%{y}: %{x:.1%}<extra></extra>" if percent else "%{y}: %{x:.1f}<extra></extra>",

@@ -11,7 +11,7 @@ from steering.artifact import Card, Listed
 from steering.errors import NotFoundError
 from steering.methods import METHODS
 from steering.studio import Studio
-from steering.ui import text, verdict, widgets
+from steering.ui import text, verdict_play, widgets
 from steering.ui.downloads import offered
 from steering.ui.snippet import snippet
 
@@ -147,7 +147,7 @@ def use(studio: Studio, name: str, typed: str) -> list[str]:
     task = item.card.task
     own = [f"prompt:{task.prompt}"] if task.prompt.strip() else []
     many = ["none", *own, f"saved:{item.name}"]
-    return verdict.first_answers(studio, studio.ask(many, task, verdict.values_of(task, typed), model=item.card.model))
+    return verdict_play.first_answers(studio, studio.ask(many, task, verdict_play.values_of(task, typed), model=item.card.model))
 
 
 def ask_delete(name: str) -> list[Any]:

@@ -1,21 +1,15 @@
-"""Station 3, Verdict: one sentence, the evidence under it, and a playground."""
+"""Station 3, Verdict: one sentence, the evidence under it, rows, more contestants, a playground and a blind test."""
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
-from steering.data import fields
-from steering.errors import DataError, NotFoundError
-from steering.spec import TaskSpec
-from steering.studio import RunView, Studio
-from steering.ui import plots, text, widgets
-
-SPOKEN = {"none": "No prompt", "manual": "Your prompt", "learned": "Learned prompt"}
-FILTERS = ("all", "fixed", "broken", "both right", "both wrong")
-MOST_ROWS = 500
-PATIENCE_S = 3.0
+from steering.studio import Studio
+from steering.studio.contests import OWN
+from steering.studio.reports import run_report, written
+from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui.downloads import offered
 
 
 def draw() -> SimpleNamespace:
@@ -23,205 +17,101 @@ def draw() -> SimpleNamespace:
     ui = SimpleNamespace()
     gr.HTML(text.heading("Verdict", "The learned prompt against your own, on rows that training never saw."))
     ui.headline = gr.HTML(text.empty("The verdict appears here when a run has been judged."), elem_id="verdict-headline")
+    ui.which = gr.Dropdown([], label="Judgement", visible=False, elem_id="verdict-which")
     ui.dots = widgets.chart("verdict-dots", "Score of every contestant with its interval; the same numbers are in the table below")
     ui.table = gr.HTML("", elem_id="verdict-table")
-    ui.filter = gr.Radio(list(FILTERS), value="all", label="Rows to show", visible=False, elem_id="verdict-filter")
-    ui.rows = gr.HTML("", elem_id="verdict-rows")
-    gr.HTML("<h3>Playground</h3><p>One text, answered by all contestants side by side.</p>")
     with gr.Row():
-        ui.ask_text = gr.Textbox(label="Your text", lines=2, scale=4, elem_id="play-text")
-        ui.ask = gr.Button("Compare answers", scale=1, min_width=150, elem_id="play-ask")
-    ui.answers = gr.HTML(text.empty("Answers appear here."), elem_id="play-answers")
+        ui.html = gr.Button("Report as one HTML file", size="sm", visible=False, elem_id="verdict-html")
+        ui.json = gr.Button("The same as JSON", size="sm", visible=False, elem_id="verdict-json")
+        ui.report = gr.DownloadButton("Download the report", visible="hidden", elem_id="verdict-report")
+    ui.note = gr.HTML("", elem_id="verdict-note")
+    ui.chooser = verdict_chooser.draw()
+    ui.rows = verdict_rows.draw()
+    ui.play = verdict_play.draw()
+    ui.blind = verdict_blind.draw()
+    ui.deeper = verdict_deeper.draw()
     return ui
 
 
 def outputs(ui: SimpleNamespace) -> list[Any]:
     """What :func:`show` fills, in its order."""
-    return [ui.headline, ui.dots, ui.table, ui.filter, ui.rows]
-
-
-def spoken(name: str) -> str:
-    """A contestant's name as a person says it."""
-    if name.startswith("few-shot:"):
-        return f"{name.removeprefix('few-shot:')} examples"
-    if name.startswith(("run:", "saved:")):
-        return "Learned prompt"
-    return SPOKEN.get(name, "Your prompt" if name.startswith("prompt:") else name)
-
-
-def show(view: RunView) -> list[Any]:
-    """The whole evidence of a judged run."""
-    found = view.comparison
-    if not found:
-        why = "This run has not been judged yet." if view.run.state != "done" else "This run had no test rows to be judged on."
-        return [text.empty(why), "", "", gr.Radio(visible=False), ""]
-    choices = [(f"{name.capitalize()} ({count})", name) for name, count in counts(found).items()]
     return [
-        headline(found),
-        dots(found),
-        table(found),
-        gr.Radio(choices=choices, value="all", visible=True),
-        rows_table(found, "all", view),
+        *(ui.headline, ui.which, ui.dots, ui.table, ui.html, ui.json),
+        *verdict_rows.outputs(ui.rows),
+        *verdict_chooser.outputs(ui.chooser),
+        *verdict_play.outputs(ui.play),
+        *verdict_blind.outputs(ui.blind),
+        *verdict_deeper.outputs(ui.deeper),
     ]
+
+
+PARTS = 6 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
+
+
+def show(studio: Studio, run: str, which: str = "") -> list[Any]:
+    """The whole evidence of a run; ``which``: a further judgement of it, the newest where it is empty."""
+    found = studio.store.run(run)
+    index = studio.contests.index(run, which)
+    if index is None:
+        play = verdict_play.reset(studio, run, OWN) if found.state in ("done", "stopped") else verdict_play.nothing()
+        why = "This run has not been judged yet." if found.state != "done" else "This run had no test rows to be judged on."
+        return [
+            text.empty(why),
+            gr.Dropdown(visible=False),
+            *("", "", gr.Button(visible=False), gr.Button(visible=False)),
+            *verdict_rows.nothing(),
+            *verdict_chooser.nothing(),
+            *play,
+            *verdict_blind.nothing(),
+            *verdict_deeper.nothing(),
+        ]
+    further = verdict_chooser.reset(studio, run) if found.state in ("done", "stopped") else verdict_chooser.nothing()
+    shown = index.found
+    return [
+        headline(shown),
+        choices(studio, run, which),
+        verdict_metrics.dots(shown),
+        numbers(shown),
+        *(gr.Button(visible=True), gr.Button(visible=True)),
+        *verdict_rows.reset(studio, run, index),
+        *further,
+        *verdict_play.reset(studio, run, which),
+        *verdict_blind.reset(index),
+        *verdict_deeper.reset(studio, run),
+    ]
+
+
+def choices(studio: Studio, run: str, which: str) -> Any:
+    """All judgements of a run, the newest first."""
+    kept = studio.contests.judgements(run)
+    listed = [(f"{text.date(one.at)}: {len(one.about['contestants'])} contestants, look {one.about['reveal']}", one.id) for one in reversed(kept)]
+    listed.append(("When the run ended", OWN))
+    return gr.Dropdown(choices=listed, value=which or listed[0][1], visible=len(listed) > 1)
 
 
 def headline(found: dict[str, Any]) -> str:
-    """The verdict's sentence and detail."""
-    pair = _primary(found)
+    """The verdict's sentence and detail, and what weakens it."""
+    pair = verdict_metrics.primary(found)
     if pair is None:
-        return text.empty("There is no pair to decide between.")
+        return text.empty("There is no pair to decide between.") + verdict_metrics.weakening(found)
     kind = text.safe(pair["verdict"])
-    return (
-        f'<section class="verdict {kind}" role="status"><p class="big">{text.safe(pair["sentence"])}</p><p>{text.safe(pair["detail"])}</p></section>'
-    )
+    said = f'<p class="big">{text.safe(pair["sentence"])}</p><p>{text.safe(pair["detail"])}</p>'
+    return f'<section class="verdict {kind}" role="status">{said}</section>{verdict_metrics.weakening(found)}'
 
 
-def _primary(found: dict[str, Any]) -> dict[str, Any] | None:
-    return next((pair for pair in found.get("pairs", []) if pair["primary"]), None)
+def numbers(found: dict[str, Any]) -> str:
+    """All metrics of all contestants, cost of a request, and the declared pair's bootstrap, folded."""
+    gaps = verdict_metrics.gaps(found)
+    more = f"<details><summary>Every metric of the declared pair</summary>{gaps}</details>" if gaps else ""
+    return verdict_metrics.table(found) + verdict_metrics.costs(found) + more
 
 
-def _places(found: dict[str, Any]) -> tuple[int, int]:
-    """Positions of the learned contestant and of the one it is compared with."""
-    names, pair = [one["name"] for one in found["contestants"]], _primary(found)
-    return (names.index(pair["a"]), names.index(pair["b"])) if pair else (len(names) - 1, 0)
-
-
-def dots(found: dict[str, Any]) -> str:
-    """Everybody on one axis: accuracy, or chrF for generation (exact match has the interval, chrF the resolution)."""
-    many, a = found["contestants"], _places(found)[0]
-    names = [spoken(one["name"]) for one in many]
-    if found["task"] == "classification":
-        spans = [one.get("accuracy_ci") for one in many]
-        title = "accuracy on the test rows, with 95 % interval"
-        return plots.dots(names, [one["accuracy"] for one in many], spans, learned=a, title=title, percent=True)
-    return plots.dots(names, [one["chrf"] or 0.0 for one in many], [None] * len(many), learned=a, title="chrF on the test rows", percent=False)
-
-
-def table(found: dict[str, Any]) -> str:
-    """The contestants in numbers."""
-    if found["task"] == "classification":
-        top = ["Contestant", "Accuracy (95 %)", "Macro F1", "NLL"]
-        cells = [[scored(c, "accuracy"), text.number(c["macro_f1"], 2), text.number(c["nll"])] for c in found["contestants"]]
-    else:
-        top = ["Contestant", "Exact match (95 %)", "chrF", "ROUGE-L", "JSON fields F1"]
-        cells = [
-            [scored(c, "exact_match"), text.number(c["chrf"], 1), text.number(c["rouge_l"], 2), text.number(c.get("json_field_f1"), 2)]
-            for c in found["contestants"]
-        ]
-    top += ["Prompt tokens", "Seconds a row"]
-    listed = [
-        [spoken(c["name"]), *own, c["prompt_tokens"], f"{c['seconds_per_example']:.3f}"] for c, own in zip(found["contestants"], cells, strict=True)
-    ]
-    caption = f"{found['n']} test rows"
-    return text.table(top, listed, numeric=range(1, len(top)), caption=caption, mark=_places(found)[0])
-
-
-def scored(one: dict[str, Any], metric: str) -> str:
-    """A share with its interval."""
-    return text.scored(one.get(metric), one.get(f"{metric}_ci"))
-
-
-def sort_of(row: dict[str, Any], a: int, b: int) -> str:
-    """Which filter a row falls under. Text scores: higher is fixed, lower is broken, equal above 0 is right."""
-    mine, other = row["scores"][a], row["scores"][b]
-    if mine == other:
-        return "both right" if mine > 0 else "both wrong"
-    return "fixed" if mine > other else "broken"
-
-
-def counts(found: dict[str, Any]) -> dict[str, int]:
-    """Rows under every filter."""
-    a, b = _places(found)
-    sorts = [sort_of(row, a, b) for row in found["rows"]]
-    return {name: len(sorts) if name == "all" else sorts.count(name) for name in FILTERS}
-
-
-def heads(found: dict[str, Any]) -> list[str]:
-    """Headings of the rows."""
-    return ["Input", "Truth", *(spoken(one["name"]) for one in found["contestants"])]
-
-
-def rows(found: dict[str, Any], wanted: str, view: RunView) -> list[list[str]]:
-    """Input, truth and what everybody answered, of the rows under one filter."""
-    a, b = _places(found)
-    inputs = found.get("inputs") or [{}] * len(found["rows"])
-    listed = []
-    for at, row in enumerate(found["rows"]):
-        if wanted in ("all", sort_of(row, a, b)):
-            listed.append([input_of(inputs[at], view.run.spec.task), row["target"], *(str(one["predictions"][at]) for one in found["contestants"])])
-    return listed[:MOST_ROWS]
-
-
-def input_of(values: dict[str, str], task: TaskSpec) -> str:
-    """A row as a person recognises it: the template's first column, or all of them where that is empty."""
-    column = next(iter(fields(task.template)), "")
-    return values.get(column) or " | ".join(values.values())
-
-
-def rows_table(found: dict[str, Any], wanted: str, view: RunView) -> str:
-    """The rows under one filter as a table."""
-    listed = rows(found, wanted, view)
-    return text.table(heads(found), listed, caption=f"Test rows: {wanted}", wrap=True) if listed else text.empty("No row is of this kind.")
-
-
-def filtered(studio: Studio, run: str, wanted: str) -> str:
-    """The rows table under another filter."""
-    view = studio.run(run)
-    return rows_table(view.comparison, wanted, view) if view.comparison else ""
-
-
-def values_of(task: TaskSpec, typed: str) -> dict[str, str]:
-    """One typed text as a row: it fills the template's first column, the others are empty.
+def report(studio: Studio, run: str, which: str, form: str) -> str:
+    """Path of a file with the report of the judgement that is shown.
 
     Raises:
-        DataError: nothing was typed.
+        NotFoundError: no such run or judgement, or it was not judged.
     """
-    if not typed.strip():
-        raise DataError("there is no text to answer.", "Write one, then press the button again.")
-    named = fields(task.template)
-    return {name: typed if i == 0 else "" for i, name in enumerate(named)}
-
-
-def ask(studio: Studio, run: str, typed: str) -> list[str]:
-    """Enqueue the playground's question: request id, first answers."""
-    if not run:
-        raise NotFoundError("there is no run to ask.", "Train one first, or use a saved prompt on station 5.")
-    spec = studio.run(run).run.spec
-    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
-    many = ["none", *own, f"few-shot:{spec.few_shot}", f"run:{run}"]
-    return first_answers(studio, studio.ask(many, spec.task, values_of(spec.task, typed), model=spec.model, train=spec.dataset))
-
-
-def first_answers(studio: Studio, request: str) -> list[str]:
-    """The request's id while it is not over, and its first answers: waited for here for a moment, which is quicker than the page's next look."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until and studio.store.request(request).result is None and studio.store.engine().get("state") == "ready":
-        time.sleep(0.02)
-    shown, over = answers(studio, request)
-    return ["" if over else request, shown]
-
-
-def answers(studio: Studio, request: str) -> tuple[str, bool]:
-    """What a request has answered so far, and whether that was all."""
-    try:
-        found = studio.store.request(request)
-    except NotFoundError as error:
-        return text.problem(error), True
-    over = found.state in ("done", "failed")
-    if found.state == "failed":
-        why = found.error or {}
-        return text.notice(why.get("message", ""), why.get("hint", "")), over
-    outs = (found.result or {}).get("outputs", [])
-    if not outs:
-        return text.empty("Asking... (the engine does this between two steps of training)"), over
-    return f'<div class="answers" aria-busy="{"false" if over else "true"}">{"".join(map(_answer, outs))}</div>', over
-
-
-def _answer(one: dict[str, Any]) -> str:
-    shares = sorted(one.get("labels", {}).items(), key=lambda item: -item[1])[:6]
-    listed = "".join(f"<li><span>{text.safe(name)}</span>{text.bar(share, name)}<b>{text.percent(share)}</b></li>" for name, share in shares)
-    body = f"<pre>{text.safe(one.get('text', '...'))}</pre>" + (f"<ul>{listed}</ul>" if listed else "")
-    cost = [f"{one['prompt_tokens']} prompt tokens", f"{one.get('tokens', 0)} new", f"{one.get('seconds', 0):.2f} s", f"made by {one['fingerprint']}"]
-    title = text.safe(spoken(one["name"]))
-    last = f'<p class="quiet">{text.safe(", ".join(cost))}</p>'
-    return f'<section class="card" aria-label="{title}"><h4>{title}</h4>{body}{last}</section>'
+    index = verdict_rows.require(studio, run, which)
+    made = run_report(studio.store, studio.store.run(run), index.found)
+    return offered(f"verdict.{form}", written(made, form))

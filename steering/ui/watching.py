@@ -13,7 +13,7 @@ import gradio as gr
 
 from steering.spec import TaskSpec
 from steering.studio import RunView
-from steering.ui.verdict import input_of
+from steering.ui.verdict_table import input_of
 
 MOST_STEPS = 120
 MOST_LABELS = 6

@@ -22,11 +22,13 @@ function paint(box, f, buttons) {
 DRAW = (
     PAINT
     + r"""
-const box = element.querySelector('.pl'); let waiting = true;
+const box = element.querySelector('.pl'); let waiting = true, bound = false;
 function draw() {
   if (!props.value || !window.Plotly) { box.style.display = 'none'; return; }
   waiting = !element.offsetParent; if (waiting) return;  // drawn on a hidden station it would have no size, and stay empty
   box.style.display = 'block'; paint(box, JSON.parse(props.value), ['toImage', 'zoom2d', 'pan2d', 'resetScale2d']);
+  if (!bound) box.on('plotly_click', e => { const id = e.points[0].customdata; if (id != null) trigger('pick', {id: String(id)}); });
+  bound = true;
 }
 draw(); watch('value', draw);
 new IntersectionObserver(seen => { if (waiting && seen.some(one => one.isIntersecting)) draw(); }).observe(element);
@@ -68,7 +70,7 @@ def plotly_tag() -> str:
 
 
 def chart(elem_id: str, alt: str) -> Any:
-    """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text."""
+    """A chart whose value is Plotly JSON; empty: nothing is shown. ``alt`` is constant text. ``pick``: a point with customdata was pressed."""
     return gr.HTML(
         None,
         js_on_load=DRAW,

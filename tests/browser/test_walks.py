@@ -30,7 +30,7 @@ def test_sample_tile_to_verdict_with_reload_second_tab_and_second_browser(start_
     second_tab = open_page(page.url, context=page.context)
     second_browser = open_page(page.url, width=360, height=780)
     for other in (second_tab, second_browser):
-        expect(other.locator("#run-stop")).to_be_visible()
+        expect(other.locator("#run-stop")).to_be_visible(timeout=MINUTES)  # a training takes both cores
     _no_sideways_scroll(second_browser)
     second_tab.close()
     expect(page.locator("#verdict-headline .big")).to_contain_text("held-out", timeout=25 * MINUTES)

@@ -13,6 +13,34 @@ from steering.studio import Studio
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 
 
+def large(rows: int, contestants: int, labels: int = 4) -> dict[str, Any]:
+    """A comparison as the engine leaves it, of any size; answers by a fixed rule, every text of a person's hostile."""
+    names = [f"{EVIL} {i}" for i in range(labels)]
+    many, right = [], []
+    for c in range(contestants):
+        said = [(i + (1 if (i * 7 + c) % (c + 2) == 0 else 0)) % labels for i in range(rows)]
+        right.append([float(said[i] == i % labels) for i in range(rows)])
+        shares = [[0.7 - 0.05 * (i % 12) if k == said[i] else (0.3 + 0.05 * (i % 12)) / (labels - 1) for k in range(labels)] for i in range(rows)]
+        matrix = [[sum(1 for i in range(rows) if i % labels == t and said[i] == k) for k in range(labels)] for t in range(labels)]
+        classes = [{"label": name, "support": rows // labels, "precision": 0.5, "recall": 0.5, "f1": 0.5, "predicted": 2} for name in names]
+        score = sum(right[-1]) / rows
+        many.append(
+            {"name": ("none", "manual", "learned")[c] if c < 3 else f"prompt:{EVIL} {c}", "kind": "manual", "accuracy": score, "macro_f1": 0.5}
+            | {"accuracy_ci": [max(0.0, score - 0.1), min(1.0, score + 0.1)], "nll": 0.7, "ece": 0.1, "ece_band": [0.0, 0.05], "mcc": 0.1}
+            | {"prompt_tokens": 12, "seconds_per_example": 0.02, "fingerprint": "abc", "predictions": [names[k] for k in said]}
+            | {"label_probs": shares, "confusion": matrix, "per_class": classes, "flags": [f"flag {EVIL}"] if c == 1 else [], "made": {}}
+        )
+    pair = {"a": "learned", "b": "manual", "primary": True, "verdict": "lean", "sentence": f"Better {EVIL}", "detail": "On few rows."}
+    pair |= {"metric": "accuracy", "difference": 0.1, "ci": [-0.1, 0.3], "p_value": 0.2, "a_only": 3, "b_only": 1, "both": 4, "neither": 2}
+    gap = {"metric": "macro_f1", "a": 0.5, "b": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2}
+    return {
+        **{"task": "classification", "n": rows, "labels": names, "metric": "accuracy", "notes": [f"note {EVIL}"], "reveal": 2, "unchecked": []},
+        **{"contestants": many, "pairs": [pair | {"metrics": [gap]}], "inputs": [{"text": f"text {EVIL} number {i}"} for i in range(rows)]},
+        "rows": [{"target": names[i % labels], "scores": [column[i] for column in right]} for i in range(rows)],
+        "lines": list(range(2, rows + 2)),
+    }
+
+
 def comparison(rows: int = 10) -> dict[str, Any]:
     """What judging leaves behind: the learned prompt gets two rows more right."""
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from steering.errors import SteeringError
-from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text, verdict
+from steering.ui import curves, filling, handlers, live, plots, reading, runs, saved, text
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 DRAWN = 4 + 1 + live.TRAIN_PARTS + 1 + 2
@@ -114,7 +114,7 @@ def test_nothing_new_draws_nothing(written) -> None:
 def test_the_pulse_marks_only_what_changed(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
-    request, _ = verdict.ask(written.studio, run, "hello")
+    request, _ = written.studio.ask(["none"], written.studio.run(run).run.spec.task, {"text": "hello"}), ""
     marks = live.waiting(written.studio, request, "", "")
     assert not skipped(marks[0]) and skipped(marks[1]) and live.waiting(written.studio, request, "", "")[0] == marks[0]
     written.studio.store.update_request(request, state="running", result={"outputs": []})
@@ -156,62 +156,6 @@ def test_a_run_that_was_done_before_does_not_take_the_page_away(written) -> None
 def test_the_engine_is_said_apart_from_the_run(written) -> None:
     written.studio.store.set_engine(state="no model", model=EVIL, note=EVIL)
     clean(tick(written)[1])
-
-
-# Verdict.
-
-
-def test_the_verdict_is_drawn_without_markup_of_others(written) -> None:
-    view = written.studio.run(written.run("done", judged=True))
-    headline, chart, table, radio, rows = verdict.show(view)
-    clean(headline)
-    clean(table)
-    assert json.loads(chart)["data"][0]["x"] == [0.0, 0.5, 0.7]
-    assert ("Fixed (3)", "fixed") in radio.choices
-    clean(rows)
-    assert rows.count("<tr") == 11
-    assert verdict.filtered(written.studio, view.run.id, "fixed").count("<tr") == 4
-
-
-@pytest.mark.parametrize(("wanted", "count"), [("all", 10), ("fixed", 3), ("broken", 1), ("both right", 4), ("both wrong", 2)])
-def test_rows_are_filtered(written, wanted, count) -> None:
-    view = written.studio.run(written.run("done", judged=True))
-    assert len(verdict.rows(view.comparison, wanted, view)) == count
-    assert verdict.counts(view.comparison)[wanted] == count
-
-
-def test_the_playground_asks_all_contestants(written) -> None:
-    run = written.run()
-    request, said = verdict.ask(written.studio, run, "hello")
-    payload = written.studio.store.request(request).payload
-    assert [name.partition(":")[0] for name in payload["contestants"]] == ["none", "prompt", "few-shot", "run"]
-    assert payload["values"] == {"text": "hello"} and "Asking" in said
-
-
-def test_answers_are_shown_as_text(written) -> None:
-    run = written.run()
-    request, _ = verdict.ask(written.studio, run, EVIL)
-    one = {"name": f"prompt:{EVIL}", "kind": "manual", "fingerprint": EVIL, "prompt_tokens": 3, "labels": {EVIL: 0.9, "no": 0.1}, "text": EVIL}
-    written.studio.store.update_request(request, state="done", result={"outputs": [one]})
-    shown, over = verdict.answers(written.studio, request)
-    clean(shown)
-    assert over and "90 %" in shown
-    assert live.answers(written.studio, request, "")[0] == ""
-    assert len(live.judged(written.studio, run)) == live.VERDICT_PARTS
-
-
-def test_a_failed_answer_is_a_notice(written) -> None:
-    request, _ = verdict.ask(written.studio, written.run(), "x")
-    written.studio.store.update_request(request, state="failed", error={"message": EVIL, "hint": EVIL})
-    shown, over = verdict.answers(written.studio, request)
-    clean(shown)
-    assert over and "Problem" in shown
-
-
-@pytest.mark.parametrize(("run", "typed"), [("", "x"), ("none such", "x")])
-def test_asking_nobody_is_a_sentence(written, run, typed) -> None:
-    with pytest.raises(SteeringError):
-        verdict.ask(written.studio, run, typed)
 
 
 # Saved and runs.
