@@ -36,3 +36,27 @@ def soft(lm, vectors, start_ids=(), *, count=24, truth=None, **given):
     truth = truth or Root(embeds=vectors)
     parts = {side: answered(lm, truth, examples(count, at)) for side, at in (("rows", 0), ("train", 1000), ("validation", 2000))}
     return Subject(name="tried", vectors={"soft_prompt": vectors}, start_ids=tuple(start_ids), **{"task": TASK, **parts, **given})
+
+
+def directions(count, size, seed):
+    """[count, size] random unit vectors."""
+    import torch
+
+    drawn = torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
+    return drawn / drawn.norm(dim=1, keepdim=True)
+
+
+def rows(lm, vectors, start=()):
+    """The rows of the view ``neighbours`` for a soft prompt."""
+    from steering.inspect import final, look
+
+    return final(look("neighbours", lm, Subject(name="tried", vectors={"soft_prompt": vectors}, start_ids=tuple(start)))).rows
+
+
+def done(work):
+    """A generator's value, its slices left out."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value

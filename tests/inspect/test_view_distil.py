@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import measured
 import pytest
-import tiny
 import torch
 
 from steering.errors import ArtifactError, DataError
@@ -18,29 +17,16 @@ from steering.lm.root import Root
 from steering.spec import TaskSpec
 
 
-@pytest.fixture(scope="module")
-def loud():
-    return tiny.build(scale=8.0)
-
-
-def done(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
 @pytest.fixture
 def search(loud):
     rows = measured.answered(loud, loud.text_root(prompt_text("good film queue")), measured.examples(24))
     benches = [Bench(loud, measured.TASK, part, 20) for part in (rows[:12], rows[12:])]
-    return Search(loud, done(vocabulary(loud)), *benches)
+    return Search(loud, measured.done(vocabulary(loud)), *benches)
 
 
 def test_gradient_is_that_of_the_loss(loud, search):
     ids = list(loud.encode("my card"))
-    slope = done(gradient(search, ids, [0, 1, 2]))
+    slope = measured.done(gradient(search, ids, [0, 1, 2]))
     body = loud.embed(ids).requires_grad_(True)
     tail = loud.embed(loud.encode(SEPARATOR))
     loss = torch.zeros(())
@@ -53,12 +39,12 @@ def test_gradient_is_that_of_the_loss(loud, search):
 
 
 def test_a_search_only_ever_gets_better_where_it_chooses(loud, search):
-    done(search.note("my card"))
+    measured.done(search.note("my card"))
     before = search.tried["my card"]
-    done(projected_steps(search, loud.embed(loud.encode("my card"))))
-    done(swaps(search))
+    measured.done(projected_steps(search, loud.embed(loud.encode("my card"))))
+    measured.done(swaps(search))
     assert search.tried[search.best] <= before and len(search.tried) > 1
-    scored = done(search.choose.score(search.root(search.best), "m"))
+    scored = measured.done(search.choose.score(search.root(search.best), "m"))
     assert float(scored.loss.mean()) == pytest.approx(search.tried[search.best])
 
 
@@ -70,7 +56,7 @@ def test_the_score_is_that_of_the_text_as_a_manual_prompt(loud):
     text = rows["the text found"]["prompt"]
     assert result.parts[0].paragraphs == (text,) and text
     bench = Bench(loud, measured.TASK, subject.rows, 40)
-    scored = done(bench.score(loud.text_root(prompt_text(text)), "m"))
+    scored = measured.done(bench.score(loud.text_root(prompt_text(text)), "m"))
     assert rows["the text found"]["loss"] == pytest.approx(float(scored.loss.mean()), abs=1e-4)
     assert rows["the text found"]["accuracy"] == pytest.approx(float(scored.correct.mean()), abs=1e-4)
     assert "how it reads tells nothing about why it works" in result.note

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import measured
 import pytest
-import tiny
 import torch
 
 from steering.evaluate.intervals import Estimate
@@ -12,11 +11,6 @@ from steering.evaluate.shares import share
 from steering.inspect import Preview, final, look, result_from_json, result_to_json
 from steering.inspect.gap import judge, licence, worded
 from steering.inspect.results import Bars, Table
-
-
-@pytest.fixture(scope="module")
-def loud():
-    return tiny.build(scale=8.0)
 
 
 def test_real_tokens_keep_all_of_their_effect(loud):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import measured
 import numpy as np
 import pytest
-import tiny
 import torch
 
 from steering.errors import SpecError
@@ -14,11 +13,6 @@ from steering.inspect.bench import Bench
 from steering.inspect.subjects import of_text
 from steering.lm.encode import prompt_text
 from steering.spec import TaskSpec
-
-
-@pytest.fixture(scope="module")
-def loud():
-    return tiny.build(scale=8.0)
 
 
 def prior_only(lm, text, bias):

@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from test_inspect_statuses import directions, rows, wide  # noqa: F401 - the fixture
+from measured import directions, rows
 
 from steering.inspect import Subject, final, look
 
 
-def test_of_2000_random_vectors_95_of_100_are_off_the_vocabulary(wide):  # noqa: F811
+def test_of_2000_random_vectors_95_of_100_are_off_the_vocabulary(wide):
     lengths = (1.0, 4.0, 8.0, 16.0, 64.0)
     found = [row for seed in range(40) for row in rows(wide, lengths[seed % 5] * directions(50, 256, 900 + seed))]
     share = sum(row["status"] == "off-vocabulary" for row in found) / len(found)
     assert len(found) == 2000 and share == pytest.approx(0.95, abs=0.02)
 
 
-def test_whole_random_prompts_hold_no_sure_word_in_95_of_100_trials(wide):  # noqa: F811
+def test_whole_random_prompts_hold_no_sure_word_in_95_of_100_trials(wide):
     sure = 0
     for seed in range(60):
         found = rows(wide, 10 * directions(8, 256, 500 + seed))
@@ -22,7 +22,7 @@ def test_whole_random_prompts_hold_no_sure_word_in_95_of_100_trials(wide):  # no
     assert sure <= 6  # 3 expected of 60; more than 6 has a chance below 4 %
 
 
-def test_what_changed_around_a_vector(wide):  # noqa: F811
+def test_what_changed_around_a_vector(wide):
     ids = (5, 6, 7)
     start = wide.embed(ids)
     moved = torch.stack([start[0], wide.embed([900])[0], start[2] + start[2].norm() * directions(1, 256, 9)[0]])
@@ -33,7 +33,7 @@ def test_what_changed_around_a_vector(wide):  # noqa: F811
     assert drifted["overlap"] == pytest.approx(drifted["overlap_random"], abs=0.35) and drifted["overlap_random"] < 1
 
 
-def test_without_a_start_nothing_is_said_of_changes(wide):  # noqa: F811
+def test_without_a_start_nothing_is_said_of_changes(wide):
     (row,) = rows(wide, wide.embed([5]))
     assert row["kept"] == row["gained"] == row["lost"] == [] and row["overlap"] is None
 
@@ -72,13 +72,13 @@ def test_a_vocabulary_of_260000_is_read_in_chunks(large, view, monkeypatch):
         assert "259,999 entries" in items[-1].caption and "1 special" in items[-1].caption
 
 
-def test_real_tokens_read_back_mutual(wide):  # noqa: F811
+def test_real_tokens_read_back_mutual(wide):
     ids = tuple(range(50, 70))
     found = rows(wide, wide.embed(ids), ids)
     assert all(row["nearest"][0]["mutual"] and row["agreement"] == 3 and row["status"] == "unmoved" for row in found)
     assert [row["nearest"][0]["id"] for row in found] == list(ids)
 
 
-def test_the_result_is_repeatable(wide):  # noqa: F811
+def test_the_result_is_repeatable(wide):
     subject = Subject(name="tried", vectors={"soft_prompt": wide.embed([5, 6]) + 1}, start_ids=(5, 6))
     assert final(look("neighbours", wide, subject)) == final(look("neighbours", wide, subject))

@@ -24,19 +24,6 @@ def each(request):
     return tiny.build(request.param, scale=1.5)
 
 
-@pytest.fixture(scope="module")
-def loud():
-    return tiny.build(scale=8.0)
-
-
-def done(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
 def moved(lm, form, seed=0, ids=(40, 41, 42, 43)):
     """A subject of either form that training has moved away from the start."""
     rows = {"soft_prompt": lm.embed(ids)}
@@ -112,7 +99,7 @@ def test_the_curve_knows_its_best_and_reports_it_on_held_out_rows(loud):
 
 def test_zones_follow_the_perplexity_of_neutral_text(loud):
     subject = moved(loud, "soft_prompt", ids=tuple(loud.encode(measured.TEXT)))
-    found = done(zones(loud, subject))
+    found = measured.done(zones(loud, subject))
     factors = dict(found.factors)
     assert factors[0.0] == 1.0 and found.zone(0.0) == "normal"
     assert found.caution[0] <= found.normal[0] <= 0 <= found.normal[1] <= found.caution[1]
