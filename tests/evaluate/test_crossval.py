@@ -34,11 +34,11 @@ def test_kinds(skill, n, kind, said):
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    """Rows are the sample: over 100 samples of 50 rows the 95 % interval misses the true 0.7 in at most a tenth."""
+    """Rows are the sample: over 200 samples of 50 rows the 95 % interval misses the true 0.7 in at most a tenth."""
     misses = 0
-    for seed in range(100):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         right = (rng.random(50) < 0.7).astype(float)
         low, high = cross_validated([("a", "k", np.tile(right, (5, 1)))], folds=5).contestants[0].ci
         misses += not low <= 0.7 <= high
-    assert misses <= 12
+    assert misses <= 20
