@@ -45,10 +45,12 @@ def collapse(steps: Sequence[Step], looks: Sequence[Validation], true_balance: f
 
 
 def label_mass(steps: Sequence[Step], looks: Sequence[Validation], true_balance: float) -> Alarm | None:
-    """The model would rather say something else than any label word."""
+    """The model would rather say something else than any label word, and that is not changing."""
     last = looks[-1]
     if last.step == 0 or last.mass is None or last.mass >= 0.5:
         return None
+    if len(looks) > 1 and last.mass - (looks[-2].mass or 0.0) > 0.05:
+        return None  # it is being learned
     return Alarm(
         step=last.step,
         kind="label_mass",

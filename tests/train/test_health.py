@@ -1,5 +1,7 @@
 """Alarms are raised by what they are about and by nothing else, once."""
 
+from dataclasses import replace
+
 import pytest
 
 from steering.train.events import MemberEnd, Step, Validation
@@ -41,6 +43,12 @@ def test_little_mass_on_the_label_words():
     (alarm,) = alarms(HEALTHY[0], _looks([0.7, 0.6], mass=0.31), 0.5, set())
     assert alarm.message == "At step 10 the label words together have 31% of the probability: the answer's form is not learned."
     assert "format_weight" in alarm.hint
+
+
+def test_mass_that_grows_is_no_alarm():
+    growing = [replace(look, mass=mass) for look, mass in zip(_looks([0.7, 0.6, 0.5]), (0.02, 0.29, 0.45), strict=True)]
+    assert _kinds(HEALTHY[0], growing[:2]) == _kinds(HEALTHY[0], growing) == []
+    assert _kinds(HEALTHY[0], [*growing, replace(growing[-1], step=30)]) == ["label_mass"]
 
 
 def test_rows_known_by_heart():
