@@ -9,43 +9,28 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from steering.lm.encode import Encoded
-from steering.lm.forest import Branch
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Labels
-from steering.train.events import Answer, Tick
-from steering.train.objective import Measured, label_answers, label_scores, largest_share
+from steering.train.events import Tick
+from steering.train.objective import LabelRows, Measured, label_scores, largest_share
 
 MOST_MASS = 1.0 - 1e-6
 """Rounding may put a little more than everything on the label words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imitation:
+class Imitation(LabelRows):
     """Classification without labels: KL divergence from the teacher's shares of the label words, plus ``format_weight`` times the divergence of
     the mass on any of them. ``teacher``: [N, K] fp32 label log-probabilities on the CPU, not normalised over K.
 
     A look's ``nll`` is the mean divergence among the labels in nats, its ``accuracy`` the share of rows with the teacher's answer.
     """
 
-    data: Encoded
-    labels: Labels
     teacher: Tensor
-    format_weight: float
 
     @property
     def strata(self) -> Sequence[int]:
         return ()
-
-    def __len__(self) -> int:
-        return len(self.data.inputs)
-
-    def branch(self, row: int) -> Branch:
-        return self.labels.branch(self.data.inputs[row])
-
-    def positions(self, row: int) -> int:
-        return self.labels.positions
 
     def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
         ours = self.labels.log_probs(logits)
@@ -63,9 +48,6 @@ class Imitation:
             true_balance=largest_share(wanted),
             log_probs=ours,
         )
-
-    def answer(self, lm: FrozenLM, root: Root, rows: Sequence[int], measured: Measured) -> Iterator[Tick | tuple[Answer, ...]]:
-        yield label_answers(rows, measured)
 
 
 def divergence(theirs: Tensor, ours: Tensor) -> Tensor:

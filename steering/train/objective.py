@@ -70,16 +70,12 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Classification: cross-entropy among the label words, plus ``format_weight`` times the loss for answering with any of them."""
+class LabelRows:
+    """Rows that are answered with label words: what :class:`Choice` and imitation share."""
 
     data: Encoded
     labels: Labels
     format_weight: float
-
-    @property
-    def strata(self) -> Sequence[int]:
-        return self.data.truth
 
     def __len__(self) -> int:
         return len(self.data.inputs)
@@ -89,6 +85,18 @@ class Choice:
 
     def positions(self, row: int) -> int:
         return self.labels.positions
+
+    def answer(self, lm: FrozenLM, root: Root, rows: Sequence[int], measured: Measured) -> Iterator[Tick | tuple[Answer, ...]]:
+        yield label_answers(rows, measured)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(LabelRows):
+    """Classification: cross-entropy among the label words, plus ``format_weight`` times the loss for answering with any of them."""
+
+    @property
+    def strata(self) -> Sequence[int]:
+        return self.data.truth
 
     def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
         log_probs = self.labels.log_probs(logits)
@@ -107,9 +115,6 @@ class Choice:
             true_balance=largest_share(truth),
             log_probs=log_probs,
         )
-
-    def answer(self, lm: FrozenLM, root: Root, rows: Sequence[int], measured: Measured) -> Iterator[Tick | tuple[Answer, ...]]:
-        yield label_answers(rows, measured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
