@@ -17,7 +17,7 @@ from steering.data.prepare import Prepared, prepare, uncollected
 from steering.data.readers import READERS, Reader, read
 from steering.data.report import Report, detectable_gap_points, report, unmapped
 from steering.data.samples import Sample, samples
-from steering.data.small import cross_validation, shares
+from steering.data.small import shares
 from steering.data.splits import folds, place
 from steering.data.suggest import Suggestions, suggest
 from steering.data.table import Row, Table
@@ -45,7 +45,6 @@ __all__ = [
     "check_label_words",
     "check_template",
     "clean",
-    "cross_validation",
     "default_label_words",
     "describe",
     "detectable_gap_points",

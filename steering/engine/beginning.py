@@ -83,7 +83,7 @@ def begin(lm: FrozenLM, spec: RunSpec, dataset: Dataset, folders: list[Path], in
         lesson = yield from taught(lm, spec, teacher, by_side, inputs, length)
         materials, looked_at, cut = [lesson.material], lesson.looked_at, lesson.cut
     elif not spec.variants and 0 < spec.recipe.folds <= len(few) < FEW and not own:
-        parts = _parts(spec, few, dataset.report.get("groups") or {})
+        parts = parts_of(spec, few, dataset.report.get("groups") or {})
         materials, cut = _folded(lm, spec, few, parts, length)
         looked_at = parts[0]
     else:
@@ -111,8 +111,12 @@ def _objectives(lm: FrozenLM, spec: RunSpec, parts: Sequence[Sequence[Example]],
     return [objective(lm, spec.task, rows, spec.recipe.format_weight) for rows in encoded], sum(rows.cut for rows in encoded)
 
 
-def _parts(spec: RunSpec, rows: Sequence[Example], groups: dict[str, str]) -> tuple[tuple[Example, ...], ...]:
-    """The rows of every fold; those of a group in one."""
+def parts_of(spec: RunSpec, rows: Sequence[Example], groups: dict[str, str]) -> tuple[tuple[Example, ...], ...]:
+    """The rows of every fold, stratified, those of a group in one; no more folds than there are groups.
+
+    Raises:
+        SpecError: all rows are one group.
+    """
     count = min(spec.recipe.folds, len({groups.get(row.key, row.key) for row in rows}))
     where = folds(rows, count, spec.recipe.seed, kind=spec.task.kind, groups=groups)
     return tuple(tuple(row for row, at in zip(rows, where, strict=True) if at == fold) for fold in range(count))

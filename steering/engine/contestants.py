@@ -58,12 +58,6 @@ def parse(spec: str) -> tuple[str, str]:
     return form, value
 
 
-def saved_card(spec: str, folders: list[Path]) -> artifact.Card | None:
-    """The card behind ``saved:NAME``; None for other contestants."""
-    form, value = parse(spec)
-    return artifact.read(artifact.find(folders, value)).card if form == "saved" else None
-
-
 def enter(lm: "FrozenLM", spec: str, context: Context) -> "Making":
     """The contestant that ``spec`` names, as a generator's value: those that are fitted take many slices.
 

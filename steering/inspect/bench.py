@@ -131,8 +131,3 @@ def _identity(root: Root) -> str:
         seen.update(repr(tuple(tensor.shape)).encode())
         seen.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return seen.hexdigest()
-
-
-def kept_scores(lm: FrozenLM) -> int:
-    """How many rows have been scored for this model and are kept, over all roots: tells whether anything was scored twice."""
-    return sum(len(rows) for rows in _KNOWN.get(lm, {}).values())

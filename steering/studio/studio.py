@@ -210,10 +210,6 @@ class Studio:
         """Enqueue "what does the model's chat format put around a message?"; returns the request's id."""
         return self.store.add_request("chat", {"model": model.strip()})
 
-    def ask_view(self, name: str, view: str) -> str:
-        """Enqueue one inspection view of a saved prompt on the held-out rows of its own dataset; see :meth:`ViewDesk.ask`."""
-        return self.views.ask(name, view)
-
     def kept_view(self, name: str, view: str) -> dict[str, Any] | None:
         """A view's result if it has been computed; None otherwise."""
         return self.views.kept(name, view)

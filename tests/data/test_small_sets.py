@@ -1,11 +1,8 @@
-"""Fewer than 60 rows: enough left to train on, every row judged once a repeat, groups together, and said so."""
-
-from collections import Counter
+"""Fewer than 60 rows: enough left to train on, and what will happen is said (tests/engine/test_few_rows.py: that it does)."""
 
 import pytest
 
-from steering.data import cross_validation, prepare, shares
-from steering.errors import SpecError
+from steering.data import prepare, shares
 
 
 def content(rows, groups=False):
@@ -32,7 +29,7 @@ def test_what_will_happen_is_said():
     (problem,) = [problem for problem in prepare("f", content(40)).report.problems if problem.kind == "small_set"]
     assert problem.message == (
         "40 usable rows, fewer than 60: a test side of its own would be too small to show anything. Every row is judged by prompts that never saw "
-        "it (cross-validation in 5 folds), and the result is called a cross-validated estimate."
+        "it (cross-validation), and the result is called a cross-validated estimate."
     )
     assert problem.hint == "With 60 rows or more the result comes from test rows that are kept aside." and problem.severity == "note"
 
@@ -46,36 +43,8 @@ def test_a_test_side_of_the_persons_own_is_kept_to():
     assert not prepare("f", content(10)).report.cross_validate  # refused for another reason
 
 
-def test_every_row_is_judged_once_a_repeat_and_never_by_what_saw_it():
-    examples = prepare("f", content(31)).examples
-    rounds = list(cross_validation(examples))
-    assert len(rounds) == 25 and all([e.key for e in placed] == [e.key for e in examples] for placed in rounds)
-    for repeat in range(5):
-        tested = Counter(e.key for placed in rounds[5 * repeat : 5 * repeat + 5] for e in placed if e.side == "test")
-        assert tested == {e.key: 1 for e in examples}
-    for placed in rounds:
-        sides = Counter(e.side for e in placed)
-        assert 6 <= sides["test"] <= 7 and sides["validation"] >= 4 and {e.target for e in placed if e.side == "train"} == {"a", "b"}
-    tests = {tuple(e.key for e in placed if e.side == "test") for placed in rounds}
-    assert len(tests) > 20, "another division every time"
-    assert rounds == list(cross_validation(examples)) != list(cross_validation(examples, seed=1))
-
-
-def test_groups_stay_together_and_travel_with_the_report():
+def test_groups_travel_with_the_report():
     made = prepare("f", content(36, groups=True), group_column="customer")
     groups = made.report.groups
     assert len(set(groups.values())) == 12 and made.report.as_dict()["groups"] == groups
-    for placed in cross_validation(made.examples, groups=groups, repeats=1):
-        sides = {}
-        for example in placed:
-            sides.setdefault(groups[example.key], set()).add(example.side)
-        assert all(len(found) == 1 for found in sides.values())
     assert prepare("f", content(90, groups=True), group_column="customer").report.groups == {}
-
-
-def test_fewer_groups_than_folds():
-    examples = prepare("f", content(18)).examples
-    two = {example.key: str(i % 2) for i, example in enumerate(examples)}
-    assert len(list(cross_validation(examples, groups=two, repeats=1))) == 2
-    with pytest.raises(SpecError, match="1 folds of 1 rows or groups"):
-        next(cross_validation(examples, groups=dict.fromkeys(two, "one")))
