@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks.batch import Batch
 from benchmarks.ledger import Ledger, Row, table
 from benchmarks.machine import machine
-from benchmarks.memory import Variant, peak_mb
 from benchmarks.timing import compare, interleaved
 from steering.errors import SteeringError
 from steering.lm.frozen import FrozenLM
@@ -33,7 +32,7 @@ COLUMNS = ("method", "virtual_tokens", "dtype", "tokens", "ours_seconds", "peft_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to measure. ``long``: tokens of a long row, 0 for none; ``memory``: whether peaks are measured (a process each)."""
+    """What to measure. ``long``: tokens of a long row, 0 for none; ``memory``: whether peaks are measured."""
 
     methods: tuple[str, ...] = ("prompt_tuning", "prefix_tuning")
     virtual_tokens: tuple[int, ...] = (20, 100)
@@ -128,16 +127,18 @@ class Bench:
         return self.have(self.key("gradient", name, count, "fp32"), make)
 
     def memory(self, name: str, count: int, dtype: str) -> Row:
-        """Peak MB of both sides over the loaded model."""
+        """Peak MB of both sides over what is there before a step."""
 
         def make() -> Row:
-            data = str(self.plan.data.resolve()) if self.plan.data else ""
-            return {
-                f"{side}_peak_mb": peak_mb(
-                    Variant(side=side, method=name, virtual_tokens=count, dtype=dtype, batch=self.plan.batch, model=self.plan.model, data=data)
-                )
-                for side in ("ours", "peft")
-            }
+            from benchmarks import pairing, theirs
+            from benchmarks.memory import peak_mb
+            from benchmarks.precision import DTYPES
+
+            lm = self.lms[dtype]
+            start = pairing.start_of(lm, self.batch, name, count)
+            step = pairing.theirs(theirs.load(self.plan.model, DTYPES[dtype]), lm, start)
+            found = {"ours": peak_mb(pairing.ours(lm, self.batch, name, count)), "peft": peak_mb(step)}
+            return {f"{side}_peak_mb": round(peak, 1) for side, peak in found.items()}
 
         return self.have(self.key("memory", name, count, dtype), make)
 
