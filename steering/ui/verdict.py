@@ -63,16 +63,8 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     ]
 
 
-PARTS = (
-    6
-    + verdict_rows.PARTS
-    + verdict_pins.PARTS
-    + verdict_chooser.PARTS
-    + verdict_play.PARTS
-    + verdict_compose.PARTS
-    + verdict_blind.PARTS
-    + verdict_deeper.PARTS
-)
+ROOMS = (verdict_rows, verdict_pins, verdict_chooser, verdict_play, verdict_compose, verdict_tasks, verdict_blind, verdict_deeper)
+PARTS = 6 + sum(room.PARTS for room in ROOMS)
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:

@@ -186,7 +186,9 @@ def test_a_report_is_written_and_repeats_equal_or_says_where_not(place: Path, tm
     for content in ("[]", "{", json.dumps({"format": 1, "argv": ["train"], "result": {}})):
         (tmp_path / "no.json").write_text(content)
         said = refused("repeat", tmp_path / "no.json")
-        assert said == "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote."
+        assert said.startswith(
+            "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote, or the JSON"
+        )
     assert "is not an HTML file. Write --report NAME.html" in refused(*judged(place, "--report", tmp_path / "r.pdf"))
 
 
