@@ -83,7 +83,7 @@ def listing(index: Index, pins: Pins) -> str:
     heads = ["", "Input", "Truth", *names]
     top = "".join(f'<th scope="col">{text.safe(head)}</th>' for head in heads)
     body = "".join(_row(row) for row in pins)
-    caption = "Pinned rows by contestants; they are no part of the scores"
+    caption = "Pinned rows by contestants"
     table = f"<table><caption>{caption}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     kind = "broken" if False in own else "kept"
     head = f'<p class="pins {kind}" role="status"><strong>{text.safe(said)}</strong></p>'

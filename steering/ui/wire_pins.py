@@ -21,7 +21,8 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
 
     for source in (pins.rows, pins.offers):
         source.pick(press, [*given, pins.search], [*shown, pins.offers], **POLL)
-    pins.search.input(guarded(lambda *values: verdict_pins.search(studio, *values), 1), [ui.run, pins.search], pins.offers, **POLL)
+    finds = guarded(lambda *values: verdict_pins.search(studio, *values), 1)
+    pins.search.change(finds, [ui.run, pins.search], pins.offers, trigger_mode="always_last", **POLL)  # a pasted text is a change, no input
     asks = guarded(lambda *values: verdict_pins.ask(studio, *values), 4, 2)
     pins.check.click(asks, given, [*shown, ui.pinning], **QUIET)
     ui.pinning.tick(guarded(lambda *values: verdict_pins.tick(studio, *values), 4, 2), given, [*shown, ui.pinning], **POLL)

@@ -34,7 +34,7 @@ def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
     changed = [rows.strip, rows.sort, rows.place, rows.rows]
     changes = guarded(lambda *values: verdict_rows.changed(studio, *values), len(changed), len(changed) - 1)
     gr.on([rows.sort.input, rows.label.input], changes, given, changed, **POLL)
-    rows.search.input(changes, given, changed, trigger_mode="always_last", **POLL)
+    rows.search.change(changes, given, changed, trigger_mode="always_last", **POLL)  # a pasted text is a change, no input
     paired = guarded(lambda *values: verdict_rows.paired(studio, *values), 1 + len(changed), len(changed))
     gr.on([rows.a.input, rows.b.input], paired, given, [rows.classes, *changed], **POLL)
     filled = [rows.sort, rows.label, rows.strip, rows.place, rows.rows]
