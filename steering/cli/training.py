@@ -23,7 +23,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         Reading(text_column=args.text_column, label_column=args.label_column, near=True),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
-    task = task_of(upload, args.prompt, args.template, args.label_words)
+    task = task_of(upload, args.prompt, args.template, args.label_words, args.scoring)
     given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
     chosen = effort(args.effort)
     recipe = check(Recipe(**chosen.recipe | {name: value for name, value in given.items() if value is not None}))

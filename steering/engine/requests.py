@@ -29,7 +29,7 @@ from steering.engine.views import Measured, look_and_keep
 from steering.engine.workshop import workshop
 from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
-from steering.lm.encode import encode_labels, encode_text
+from steering.lm.encode import encode_text, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.spec import Example, RunSpec, TaskSpec
@@ -93,7 +93,7 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     start = time.perf_counter()
     outputs: list[dict[str, Any]] = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
     if task.kind == "classification":
-        labels = encode_labels(lm, task)
+        labels = scoring(lm, task)
         for output, contestant in zip(outputs, entered, strict=True):
             began = time.perf_counter()
             root = contestant.root if contestant.row_root is None else contestant.row_root(typed)

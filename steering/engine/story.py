@@ -22,7 +22,7 @@ from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
 from steering.evaluate.results import Comparison, comparison_json
 from steering.knobs import to_json
-from steering.lm.encode import encode_labels
+from steering.lm.encode import scoring
 from steering.lm.frozen import FrozenLM
 from steering.methods.forms import root_of
 from steering.spec import RunSpec
@@ -88,7 +88,6 @@ def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Gener
 
 def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> None:
     first, trainer = begun.steerings[0], begun.trainer
-    shared = spec.task.kind == "classification" and encode_labels(lm, spec.task).shared_first
     desk.put(
         "started",
         0,
@@ -101,7 +100,7 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "cut_rows": begun.cut,
             "watched": [{"values": row.values, "target": row.target} for row in begun.watched],
             "note": first.note,
-            "label_note": _label_note(shared),
+            "label_note": scoring(lm, spec.task).note if spec.task.kind == "classification" else "",
             "rate": trainer.members[0].rate,
             "seeds": len(trainer.candidates),
             "folds": trainer.folds,
@@ -110,10 +109,6 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "layout": lm.layout,
         },
     )
-
-
-def _label_note(shared: bool) -> str:
-    return "Two label words begin with the same token, so whole words and an end token are scored." if shared else ""
 
 
 def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:

@@ -17,7 +17,7 @@ from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
-from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
+from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec, check_task
 from steering.store import Run, Store
 from steering.studio.contests import ContestDesk
 from steering.studio.desk import DataDesk
@@ -123,7 +123,7 @@ class Studio:
         spec = RunSpec(
             name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
             dataset=data,
-            task=check(task),
+            task=check_task(task),
             method=method_name,
             options=method_options or {},
             recipe=check(recipe or Recipe()),

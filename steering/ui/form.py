@@ -1,7 +1,7 @@
 """The form of a run: one field a knob, and from the fields' values back to settings. An effort is a set of values for some of the same fields."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -10,20 +10,23 @@ from steering import artifact
 from steering.errors import SpecError
 from steering.knobs import Knob, describe, from_json
 from steering.methods import LEARNED
-from steering.spec import EFFORTS, EMBEDDED_MODEL, Recipe, RunSpec, effort
+from steering.spec import EFFORTS, EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec, effort
 from steering.studio import Studio
 
-RUN, RECIPE = "run", "recipe"
+RUN, TASK, RECIPE = "run", "task", "recipe"
+SHARED = (RUN, TASK, RECIPE)
+"""Owners of fields that every method has."""
 EXPERT = "Expert settings"
 STANDARD = next(name for name, one in EFFORTS.items() if not one.recipe and one.seeds == 1)
 """The effort that is the defaults themselves."""
 
 FIELDS: tuple[tuple[str, Knob], ...] = (
     *((RUN, item) for item in describe(RunSpec)),
+    *((TASK, item) for item in describe(TaskSpec) if item.name == "scoring"),  # the longest answer is read off the file
     *((RECIPE, item) for item in describe(Recipe)),
     *((name, item) for name, method in LEARNED.items() for item in describe(method.Options)),
 )
-"""Every field with whose it is (the run, the recipe, or a method by its name), in the order of the form and of all lists of its values."""
+"""Every field with whose it is (the run, its task, the recipe, or a method by its name), in the order of the form and of all lists of its values."""
 
 EFFORT_NAMES = {"seeds", *(name for one in EFFORTS.values() for name in one.recipe)}
 EFFORT_AT = tuple(at for at, (owner, item) in enumerate(FIELDS) if owner in (RUN, RECIPE) and item.name in EFFORT_NAMES)
@@ -36,12 +39,13 @@ TRANSFER_AT = tuple(at for at, (owner, item) in enumerate(FIELDS) if owner in LE
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the form says. ``few_shot`` and ``seeds`` are the run's own."""
+    """What the form says. ``few_shot`` and ``seeds`` are the run's own; ``task``: what it changes of the task."""
 
     recipe: Recipe
     options: dict[str, Any]
     few_shot: int
     seeds: int
+    task: dict[str, Any] = field(default_factory=dict)
 
 
 def control(item: Knob, prefix: str) -> Any:
@@ -68,12 +72,12 @@ def settings(method: str, values: Sequence[Any]) -> Settings:
     """
     if method not in LEARNED:
         raise SpecError(f"method {method!r} is not known.", f"Choose one of: {', '.join(LEARNED)}.")
-    found: dict[str, dict[str, Any]] = {RUN: {}, RECIPE: {}, method: {}}
+    found: dict[str, dict[str, Any]] = {**{owner: {} for owner in SHARED}, method: {}}
     for (owner, item), value in zip(FIELDS, values, strict=True):
         if owner in found and _is_set(item, value):
             found[owner][item.name] = _number(item, value)
     run = {item.name: item.default for item in describe(RunSpec)} | found[RUN]
-    return Settings(from_json(Recipe, found[RECIPE]), found[method], run["few_shot"], run["seeds"])
+    return Settings(from_json(Recipe, found[RECIPE]), found[method], run["few_shot"], run["seeds"], found[TASK])
 
 
 def _is_set(item: Knob, value: Any) -> bool:
@@ -94,7 +98,7 @@ def _number(item: Knob, value: Any) -> Any:
 
 def expert_label(method: str, model: str | None, values: Sequence[Any]) -> str:
     """What the folded settings are called, with how many of those that count for this method are not as they were."""
-    count = sum(_is_set(item, value) for (owner, item), value in zip(FIELDS, values, strict=True) if owner in (RUN, RECIPE, method))
+    count = sum(_is_set(item, value) for (owner, item), value in zip(FIELDS, values, strict=True) if owner in (*SHARED, method))
     count += (model or "").strip() not in ("", EMBEDDED_MODEL)
     return f"{EXPERT} ({count} changed)" if count else EXPERT
 

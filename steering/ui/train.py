@@ -1,6 +1,7 @@
 """Station 2, Train: a preview of the run, one button, and then the run itself in the same place."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,7 +63,7 @@ def _draw_run(ui: SimpleNamespace) -> None:
 def _expert(ui: SimpleNamespace, first: str) -> None:
     ui.model = gr.Textbox(EMBEDDED_MODEL, label="Model", info="The embedded model, a Hub id, or a local folder.", max_lines=1, elem_id="train-model")
     shared = gr.Row(elem_classes="knobs")
-    places = {form.RUN: shared, form.RECIPE: shared}
+    places = dict.fromkeys(form.SHARED, shared)
     for name in LEARNED:
         with gr.Column(visible=name == first) as ui.columns[name]:
             places[name] = gr.Row(elem_classes="knobs")
@@ -81,8 +82,8 @@ def plan(
     """
     if not dataset:
         raise DataError("there is no data yet.", "Choose a file or a sample on the Data station.")
-    task = filling.current_task(base, prompt, template, words)
     said = form.settings(method, values)
+    task = replace(filling.current_task(base, prompt, template, words), **said.task)
     return studio.plan(
         dataset,
         task,
@@ -119,6 +120,7 @@ def card(spec: RunSpec, rows: dict[str, int]) -> str:
         ("Validation rows", rows["validation"]),
         ("Test rows", rows["test"]),
         ("Steps", f"at most {spec.recipe.steps}, {spec.recipe.batch_size} rows each"),
+        ("Scoring", "by channel: how likely each label makes the input" if spec.task.scoring == "channel" else ""),
         ("Seeds", f"{spec.seeds}, trained together; the median is kept" if spec.seeds > 1 else ""),
     ]
     what = f"{begins(spec)}, stops when validation no longer improves, and is then judged on the test rows it never saw."

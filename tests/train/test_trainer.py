@@ -311,7 +311,7 @@ def _fails_above(lm, monkeypatch, tokens):
 def test_out_of_memory_halves_the_parts_and_keeps_the_gradient(lm, monkeypatch):
     normal = [(e.loss, e.grad_norm) for e in _trainer(lm, steps=3).events() if isinstance(e, Step)]
     trainer = _trainer(lm, steps=3)
-    longest = max(trainer.members[0].material.train.branch(row).tokens for row in range(24))
+    longest = max(trainer.members[0].material.train.family(row).tokens for row in range(24))
     _fails_above(lm, monkeypatch, 2 * longest)
     events = list(trainer.events())
     for one, other in zip([(e.loss, e.grad_norm) for e in events if isinstance(e, Step)], normal, strict=True):

@@ -484,3 +484,14 @@ def test_what_is_watched_never_becomes_markup() -> None:
 
 def test_the_settings_that_travel_are_the_run(written) -> None:
     assert json.loads(previewed(written)[3]) == to_json(train.plan(written.studio, *given(written)))
+
+
+# Scoring.
+
+
+def test_scoring_by_channel_reaches_the_task(written) -> None:
+    values = defaults(scoring="channel")
+    assert train.plan(written.studio, *given(written, values=values)).task.scoring == "channel"
+    _, card, *_, expert, _ = previewed(written, values=values)
+    assert "by channel: how likely each label makes the input" in card and expert.label == "Expert settings (1 changed)"
+    assert train.plan(written.studio, *given(written)).task.scoring == "direct"
