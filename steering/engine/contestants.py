@@ -203,3 +203,5 @@ SHAPES = (
 """All forms as a person writes them."""
 FITTED = ("few-shot", "lora", "probe", "manual+bias", "tune", "prompts", "search", "majority")
 """Forms that are made from the training and validation rows."""
+SLOW = tuple(form for form in FITTED if form != "few-shot")
+"""Forms that are fitted anew each time they are asked: too slow to wait for."""
