@@ -12,7 +12,7 @@ from steering.studio import Studio
 from steering.studio.looking import Looked
 from steering.ui import text, vectors_make, vectors_panel, vectors_slots, vectors_summary, widgets
 
-PARTS = 12
+PARTS = 13
 """What :func:`show` fills."""
 NOTHING, TEXT, SAVED = "", "text", "saved:"
 OWN_ROWS = ""
@@ -101,7 +101,8 @@ def show(studio: Studio, *given: Any) -> list[Any]:
     """The station from the store; a first look that costs about a second and was never asked for is asked for here."""
     chosen = Chosen.of(*given)
     if not chosen.name:
-        return ["", text.empty("Choose a saved prompt; every finished run leaves one."), "", "", *[""] * 5, "", "", gr.Button(visible=False)]
+        off = gr.Button(visible=False)
+        return ["", text.empty("Choose a saved prompt; every finished run leaves one."), "", "", *[""] * 5, "", "", off, off]
     columns = look(studio, chosen)
     if _first_looks(studio, columns, chosen.rows):
         columns = look(studio, chosen)

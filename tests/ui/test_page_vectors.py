@@ -10,7 +10,7 @@ from steering import artifact
 from steering.errors import NotFoundError, SpecError
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.studio.studio import SHIPPED
-from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_slots, vectors_summary, vectors_table
+from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_slots, vectors_summary, vectors_table, verdict_chooser
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 TOKENS = ("·hello", "\\u202e\\u05e9\\u05dc", "<0xE2>", "<|endoftext|>", "<script>alert(1)</script>", "\\n\\t", "مرحبا")
@@ -55,8 +55,14 @@ def keep(written, view: str, result: dict[str, Any], name: str = "mine") -> None
     written.studio.store.put_view(made.digest, view, result)
 
 
+def keep_text(written, found: str, own: str = "mine already") -> None:
+    rows = ({"name": "the text found", "prompt": found, "share": None, "found_on": ["a", "b"]}, {"name": "your prompt", "prompt": own})
+    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=rows)
+    keep(written, "distil", result_to_json(Stack(title="As text", parts=(table,))))
+
+
 def shown(written, *given: str) -> dict[str, Any]:
-    names = ("request", "note", "view", "slot", "summary", "strip", "card", "views", "panel", "made", "distilled", "use_text")
+    names = ("request", "note", "view", "slot", "summary", "strip", "card", "views", "panel", "made", "distilled", "judge_text", "use_text")
     found = vectors.show(written.studio, *(given or ("mine",)))
     assert len(found) == vectors.PARTS == len(names)
     return dict(zip(names, found, strict=True))
@@ -329,12 +335,33 @@ def test_a_strength_is_a_number_in_range(written) -> None:
 def test_a_text_that_was_found_is_offered_as_a_contestant(written) -> None:
     written.save()
     assert shown(written)["use_text"].visible is False
-    row = {"name": "the text found", "prompt": EVIL, "share": 0.5}
-    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=(row,))
-    keep(written, "distil", result_to_json(Stack(title="As text", parts=(table,))))
+    keep_text(written, EVIL)
     found = shown(written)
     clean(found["distilled"])
-    assert "prompt:" in found["distilled"] and found["use_text"].visible is True
+    assert "distilled:mine" in found["distilled"] and "No judged run" in found["distilled"]
+    assert found["use_text"].visible is True and found["judge_text"].visible is False
+
+
+def test_a_text_that_is_the_manual_prompt_again_is_not_offered(written) -> None:
+    written.save()
+    keep_text(written, "mine already", own="mine already")
+    assert shown(written)["use_text"].visible is False and not written.studio.views.found_text("mine")
+
+
+def test_one_press_makes_a_found_text_a_contestant_of_a_run_of_the_task(written) -> None:
+    run = written.run(state="done", judged=True)
+    spec = written.studio.store.run(run).spec
+    written.save(model=spec.model, task=spec.task)
+    with pytest.raises(SpecError, match="no saved prompt is chosen"):
+        vectors_make.to_contest(written.studio, "", "")
+    keep_text(written, EVIL)
+    assert shown(written)["judge_text"].visible is True
+    assert vectors_make.to_contest(written.studio, "mine", "") == run
+    drawn = verdict_chooser.reset(written.studio, run, opened=True)
+    assert drawn[0].open is True and "distilled:mine" in drawn[1].value
+    verdict_chooser.ask(written.studio, run, drawn[1].value, "", "best", [], [], 4, 1000, None, None, "", "chrf", False)
+    (request,) = written.studio.store.requests("contest")
+    assert "distilled:mine" in request.payload["contestants"]
 
 
 # Bad input.
