@@ -182,6 +182,18 @@ def test_zones_of_a_strength(studio, lm):
     drain(studio)
     found = studio.store.request(request).result
     assert found["caution"][0] <= found["normal"][0] <= 0 <= found["normal"][1] <= found["caution"][1] and len(found["factors"]) == 9
+    assert studio.views.kept_zones("films") == found
+
+
+def test_zones_that_the_view_measured_are_known_to_the_playground(studio, lm):
+    made = saved(studio, lm)
+    assert studio.views.kept_zones("films") is None
+    studio.views.ask("films", "strength")
+    drain(studio)
+    found = studio.views.kept_zones("films")
+    assert found["normal"][0] <= 0 <= found["normal"][1] and studio.store.view(made.digest, "zones") is None
+    studio.store.put_view(made.digest, "strength", {"type": "of another version"})
+    assert studio.views.kept_zones("films") is None
 
 
 def test_another_models_prompt_is_refused(studio, lm):
