@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import vectors, vectors_make, verdict_chooser
+from steering.ui import vectors, vectors_make, vectors_picks, verdict_chooser
 from steering.ui.handlers import QUIET, go, guarded
 
 TO_ADDRESS = """(look, view, slot) => {
@@ -26,7 +26,7 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     gr.on([own.beside.input, own.rows.input, own.typed.submit, own.typed.blur], shows, chosen, filled, **QUIET)
 
     def pick(event: gr.EventData, *given: Any) -> list[Any]:
-        found: list[Any] = guarded(lambda: vectors.pick(studio, str(event.id), *given), 1 + vectors.PARTS, 2)()
+        found: list[Any] = guarded(lambda: vectors_picks.pick(studio, str(event.id), *given), 1 + vectors.PARTS, 2)()
         return found
 
     for listing in (own.summary, own.strip, own.views, own.panel, own.made):
