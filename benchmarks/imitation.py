@@ -7,20 +7,18 @@ with the default recipe. Inputs and test rows are other rows than the shots. Row
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.ledger import Ledger, Row, table
 from benchmarks.machine import machine
 from benchmarks.sets import Trial, trial
+from benchmarks.telling import Say, told
 from steering.engine import contestants
 from steering.engine.judging import Judging, judge
 from steering.engine.teaching import Lesson, agreement, taught
-from steering.errors import SteeringError
 from steering.evaluate.results import Comparison
 from steering.lm.frozen import FrozenLM
 from steering.methods import Setting, method, options
@@ -59,7 +57,7 @@ class Plan:
     recipe: Recipe = field(default_factory=Recipe)
 
 
-def run(plan: Plan, lm: FrozenLM, ledger: Ledger, say: Callable[[str], None]) -> list[Row]:
+def run(plan: Plan, lm: FrozenLM, ledger: Ledger, say: Say) -> list[Row]:
     """Measure what the ledger does not hold yet; the rows of the plan."""
     rows = []
     asked = digest({"inputs": plan.inputs, "virtual_tokens": plan.virtual_tokens, "shots": plan.demonstrations, "test": plan.test_rows,
@@ -130,24 +128,15 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 2 where the request is at fault."""
     given = parser().parse_args(arguments)
-    from steering.lm.load import load
 
-    def say(line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+    def work(say: Say) -> Row:
+        from steering.lm.load import load
 
-    try:
         sets, pupils = tuple(given.sets.split(",")), tuple(given.pupils.split(","))
         plan = Plan(data=given.data, sets=sets, pupils=pupils, seeds=given.seeds, test_rows=given.test_rows)
-        rows = run(plan, load(given.model), Ledger(given.out, KEYS), say)
-    except SteeringError as error:
-        say(str(error))
-        if given.json:
-            sys.stdout.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
-        return 2
-    found: dict[str, Any] = {"rows": rows, "machine": machine()}
-    sys.stdout.write((json.dumps(found, ensure_ascii=False) if given.json else table(rows, COLUMNS)) + "\n")
-    return 0
+        return {"rows": run(plan, load(given.model), Ledger(given.out, KEYS), say), "machine": machine()}
+
+    return told(work, lambda found: table(found["rows"], COLUMNS), as_json=given.json)
 
 
 if __name__ == "__main__":
