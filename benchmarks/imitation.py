@@ -8,7 +8,7 @@ with the default recipe. Inputs and test rows are other rows than the shots. Row
 
 import argparse
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from benchmarks.sets import Trial, trial
 from benchmarks.telling import Say, told
 from steering.engine import contestants
 from steering.engine.judging import Judging, judge
-from steering.engine.teaching import Lesson, agreement, taught
+from steering.engine.teaching import agreement, taught
 from steering.evaluate.results import Comparison
 from steering.lm.frozen import FrozenLM
 from steering.methods import Setting, method, options
 from steering.methods.forms import root_of
+from steering.slices import finished
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, digest
 from steering.train.trainer import Member, Trainer
 
@@ -81,7 +82,7 @@ def _measure(plan: Plan, lm: FrozenLM, name: str, pupil: str, seed: int) -> Row:
     teacher = contestants.build(lm, f"few-shot:{plan.demonstrations}", context)
     spec = RunSpec(name=name, dataset="", task=drawn.task, method=pupil, recipe=plan.recipe, imitate=teacher.name)
     steering = method(pupil).build(lm, Setting(drawn.task, drawn.train, seed), options(pupil, {"virtual_tokens": plan.virtual_tokens}))
-    lesson = _whole(taught(lm, spec, teacher, {"train": [], "validation": [], "test": []}, _texts(plan, drawn, seed), steering.root().length))
+    lesson = finished(taught(lm, spec, teacher, {"train": [], "validation": [], "test": []}, _texts(plan, drawn, seed), steering.root().length))
     trainer = Trainer(lm, [Member(lm, steering, lesson.material, plan.recipe, rate=method(pupil).rate)], plan.recipe)
     for _ in trainer.events():
         pass
@@ -100,15 +101,6 @@ def _texts(plan: Plan, drawn: Trial, seed: int) -> list[str]:
     shown = {row.key for row in drawn.train + drawn.validation}
     rest = sorted((row for row in pool.train + pool.validation if row.key not in shown), key=lambda row: row.key)
     return [next(iter(row.values.values())) for row in rest[: plan.inputs]]
-
-
-def _whole(making: Generator[None, None, Lesson]) -> Lesson:
-    """A generator's value."""
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steering import artifact
 from steering.errors import SpecError
 from steering.methods import METHODS, Saved, Setting, options
+from steering.slices import finished
 from steering.spec import Example, TaskSpec, digest
 from steering.store import Store
 
@@ -75,13 +76,7 @@ def build(lm: "FrozenLM", spec: str, context: Context) -> "Contestant":
     Raises:
         As :func:`enter`.
     """
-    making = enter(lm, spec, context)
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            made: Contestant = end.value
-            return made
+    return finished(enter(lm, spec, context))
 
 
 def learned(lm: "FrozenLM", method: str, root: "Root", identity: str) -> "Contestant":

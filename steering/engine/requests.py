@@ -33,6 +33,7 @@ from steering.lm.chat import chat_parts
 from steering.lm.encode import encode_text, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
+from steering.slices import relayed
 from steering.spec import Example, RunSpec, TaskSpec
 from steering.store import Store
 
@@ -68,14 +69,8 @@ class Office:
         """All contestants by their written forms; yields while something is fitted."""
         entered = []
         for spec in specs:
-            making = self.contestant(spec, context)
-            while True:
-                try:
-                    next(making)
-                    yield {}
-                except StopIteration as end:
-                    entered.append(end.value)
-                    break
+            one = yield from relayed(self.contestant(spec, context), lambda _: {})
+            entered.append(one)
         return entered
 
     def contestant(self, spec: str, context: contestants.Context) -> Generator[None, None, Contestant]:
