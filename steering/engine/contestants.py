@@ -183,18 +183,20 @@ FORMS: dict[str, "Form"] = {
     "ensemble": _elsewhere("ensembles", "ensemble"),
     "seeds": _elsewhere("ensembles", "seeds"),
     "strength": _elsewhere("dialled", "dialled"),
+    "joined": _elsewhere("composed", "in_a_row"),
+    "averaged": _elsewhere("composed", "in_the_middle"),
     "majority": _elsewhere("controls", "majority"),
     "random": _elsewhere("controls", "random_vectors"),
 }
 
 BARE = ("none", "lora", "probe", "manual+bias", "majority")
 """Forms without a value."""
-VALUED = ("prompt", "few-shot", "saved", "distilled", "run", "tune", "prompts", "ensemble", "seeds", "strength")
+VALUED = ("prompt", "few-shot", "saved", "distilled", "run", "tune", "prompts", "ensemble", "seeds", "strength", "joined", "averaged")
 """Forms that need one."""
 SHAPES = (
     *("none", "prompt:TEXT", "few-shot:K[@SEED|@nearest]", "few-shot:@LINE,LINE", "saved:NAME", "run:ID[@STEP]", "ensemble:A+B", "seeds:RUN"),
-    *("distilled:NAME", "strength:VALUE@NAME", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]", "prompts:LINES", "search[:BUDGET]"),
-    *("majority", "random[:P][@SEED]"),
+    *("distilled:NAME", "strength:VALUE@NAME", "joined:A+B", "averaged:A+B", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]"),
+    *("prompts:LINES", "search[:BUDGET]", "majority", "random[:P][@SEED]"),
 )
 """All forms as a person writes them."""
 FITTED = ("few-shot", "lora", "probe", "manual+bias", "tune", "prompts", "search", "majority")

@@ -14,6 +14,7 @@ from steering.engine.asking import pins
 from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
+from steering.engine.composed import composition
 from steering.engine.contest import contest
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
@@ -182,6 +183,7 @@ HANDLERS: dict[str, Handler] = {
     "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,
     "pins": kept("pins", pins),
+    "composition": kept("composition", composition),
     "curve": kept("curve", curve),
     "ladder": kept("ladder", ladder),
     "workshop": workshop,

@@ -77,7 +77,8 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "saved": saved.draw,
         "runs": runs.draw,
     }
-    ui.contesting, ui.slowly, ui.deepening, ui.pinning = (gr.Timer(seconds, active=False) for seconds in (0.7, 0.4, 2.0, 0.5))
+    for name, seconds in ("contesting", 0.7), ("slowly", 0.4), ("deepening", 2.0), ("pinning", 0.5), ("composing", 0.5), ("tasking", 0.5):
+        setattr(ui, name, gr.Timer(seconds, active=False))
     with gr.Tabs(elem_id="stations") as ui.tabs:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
