@@ -13,6 +13,7 @@ from torch import Tensor
 
 from steering.engine.memory import Memory, Nothing, input_key, root_digest, scope_of
 from steering.evaluate.comparison import Judged, compare_classification, compare_generation
+from steering.evaluate.front import Front
 from steering.evaluate.results import Comparison
 from steering.lm.encode import encode_examples, scoring
 from steering.lm.forest import Tree
@@ -20,9 +21,12 @@ from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Scoring, score_labels
+from steering.methods import LEARNED
 from steering.spec import Example, TaskSpec, digest
 from steering.store import Kept, looked_at
 
+VECTORS = (*LEARNED, "random")
+"""Kinds whose embeddings are no text's."""
 ROWS_AT_ONCE = 32
 """Answers generated in one batch."""
 
@@ -64,6 +68,17 @@ class Judging:
     contestant: str
     done: int
     rows: int
+
+
+def front_of(one: Contestant, header: int) -> Front | None:
+    """What it puts before every input, behind the ``header`` tokens that everybody has; None where that depends on the row, or it is several."""
+    if one.row_root is not None or len(one.members) > 1:
+        return None
+    count = max(0, one.root.length - header)
+    if one.root.kv is not None:
+        return Front(unit="slots", count=count)
+    text = one.root.adapter is not None or one.kind not in VECTORS
+    return Front(unit="tokens" if text else "vectors", count=count, changed=one.root.adapter is not None)
 
 
 def question(contestants: Sequence[Contestant], rows: Sequence[Example]) -> tuple[str, str]:
@@ -145,6 +160,7 @@ def answers(lm: FrozenLM, task: TaskSpec, contestants: Sequence[Contestant], row
                 seed_log_probs=tuple(torch.tensor(found).numpy() for found in seeds) if labels else (),
                 seed_predictions=() if labels else tuple(tuple(found) for found in seeds),
                 prompt_tokens=contestant.root.length,
+                front=front_of(contestant, len(lm.header)),
                 seconds=seconds,
                 fingerprint=contestant.fingerprint,
                 spoken=contestant.spoken,
