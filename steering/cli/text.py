@@ -93,7 +93,10 @@ def _story(result: dict[str, Any]) -> list[str]:
         f" best after step {result['best_step']} (validation loss {best['nll'] or 0:.3f}).",
         "",
     ]
+    parts += [f"{clean(alarm['message'])}" for alarm in result.get("alarms", [])]
     parts += _contestants(result["comparison"])
+    if result.get("imitation"):
+        parts += ["", clean(result["imitation"]["sentence"])]
     parts += ["", f"{result['verdict']['kind'].upper()}: {clean(result['verdict']['sentence'])}", clean(result["verdict"]["detail"])]
     if result.get("neighbours"):
         parts += ["", *_neighbours(result["neighbours"])]

@@ -11,8 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from steering import artifact
-from steering.data import ReadOptions, read, text_columns
-from steering.errors import DataError
+from steering.data.inputs import texts_of
 from steering.store import Store, replace_file
 from steering.train.state import LAYOUT, State
 
@@ -65,11 +64,7 @@ class Desk:
         """
         if not content:
             return []
-        table = read("inputs", self.store.content(content), ReadOptions(unlabelled=True))
-        columns = text_columns(table)
-        if not columns:
-            raise DataError(f"the inputs have no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
-        return [text for text in table.column(columns[0]) if text]
+        return texts_of(self.store.content(content))
 
     def put(self, kind: str, at: int, data: dict[str, Any], **columns: Any) -> None:
         """Store one event of step ``at``, and changes of the run's row with it."""
