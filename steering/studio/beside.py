@@ -1,14 +1,17 @@
-"""What a run may be given beside its settings: a prompt to imitate, texts without labels for that, and further settings that are trained with it."""
+"""What a run may be given beside its settings: a prompt to imitate, texts for that, further settings, a saved prompt to start from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from steering import artifact
 from steering.data.inputs import texts_of
-from steering.errors import DataError, SpecError
+from steering.errors import ArtifactError, DataError, NotFoundError, SpecError
 from steering.knobs import from_json
 from steering.methods import LEARNED, method, options
 from steering.methods.written import written
-from steering.spec import Recipe
+from steering.spec import Recipe, RunSpec
 from steering.store import Store
 
 TEACHERS = ("few-shot", "prompt")
@@ -56,6 +59,22 @@ def require_variant(name: str, given: dict[str, Any], variant: dict[str, Any]) -
     if chosen not in LEARNED:
         raise SpecError(f"method {chosen!r} cannot be trained beside another.", f"Choose one of: {', '.join(LEARNED)}.")
     options(chosen, (given if chosen == name else {}) | changes)
+
+
+def pinned(spec: RunSpec, folders: list[Path]) -> RunSpec:
+    """The run with the digest of each saved prompt that it starts from, so that the same specification always begins with the same vectors. What
+    cannot be read is left as it is: the engine says why."""
+
+    def of(values: dict[str, Any]) -> dict[str, Any]:
+        name = str(values.get("start_from", "")).strip()
+        if not name or "@" in name:
+            return values
+        try:
+            return values | {"start_from": f"{name}@{artifact.read(artifact.find(folders, name)).digest}"}
+        except (NotFoundError, ArtifactError):
+            return values
+
+    return replace(spec, options=of(spec.options), variants=tuple(of(variant) for variant in spec.variants))
 
 
 def written_variants(name: str, lines: Sequence[str], flag: str) -> list[dict[str, Any]]:

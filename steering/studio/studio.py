@@ -19,7 +19,7 @@ from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
 from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec, check_task
 from steering.store import Run, Store
-from steering.studio.beside import require_teacher, require_variant
+from steering.studio.beside import pinned, require_teacher, require_variant
 from steering.studio.contests import ContestDesk
 from steering.studio.desk import DataDesk
 from steering.studio.inspecting import ViewDesk
@@ -123,8 +123,8 @@ class Studio:
             raise DataError(blocking[0]["message"], blocking[0]["hint"])
 
     def start(self, spec: RunSpec) -> str:
-        """Queue a run; returns its id."""
-        return self.store.add_run(spec)
+        """Queue a run, the saved prompts that it starts from by name and digest; returns its id."""
+        return self.store.add_run(pinned(spec, self.folders))
 
     def start_sample(self, name: str) -> str:
         """One click: a shipped dataset with its own prompt and method, queued."""

@@ -15,6 +15,7 @@ from steering.spec import EFFORTS, EMBEDDED_MODEL, RunSpec
 from steering.store import FINAL
 from steering.studio import MORE_STEPS, RunView, Studio
 from steering.studio.beside import keep_inputs
+from steering.studio.runview import alarm_text
 from steering.ui import curves, ending, filling, forecast, form, text, watching, widgets
 
 ENGINE = {"ready": "ready", "loading": "loading the model", "no model": "no model"}
@@ -164,7 +165,7 @@ def take_inputs(studio: Studio, path: str | None) -> list[Any]:
 def begins(spec: RunSpec) -> str:
     """Where step 0 is."""
     if spec.options.get("start_from"):
-        return f"It starts from the saved prompt {spec.options['start_from']!r}"
+        return f"It starts from the saved prompt {spec.options['start_from'].partition('@')[0]!r}"
     if not at_prompt(spec):
         return "It does not start at your prompt"
     return "It starts near your prompt" if spec.options.get("virtual_tokens") else "It starts exactly at your prompt"
@@ -206,7 +207,9 @@ def status(view: RunView) -> str:
     ]
     parts.append(text.facts(pairs))
     parts += [text.notice(note, level="note") for note in (view.started.get("note"), view.started.get("label_note")) if note]
-    parts += [text.notice(alarm["message"], alarm["hint"], "warning") for alarm in view.alarms]
+    parts += [
+        text.notice(alarm_text(alarm), *(("", "note") if alarm.get("passed") is not None else (alarm["hint"], "warning"))) for alarm in view.alarms
+    ]
     if run.error:
         parts.append(text.notice(run.error.get("message", ""), run.error.get("hint", "")))
     return f'<section class="card state-{text.safe(run.state)}">{"".join(parts)}</section>{ending.summary(view)}'

@@ -566,3 +566,17 @@ def test_settings_stand_beside_their_seeds_at_the_end(written) -> None:
     said = ending.summary(view)
     clean(said)
     assert "the best by its median seed; seed 0." in said and "as set" in said and "Best of 2 settings." in said and "Setting" in said
+
+
+def test_an_alarm_that_has_passed_says_since_when(written) -> None:
+    run = written.run("running")
+    alarm = {"step": 10, "kind": "collapse", "message": f"One label {EVIL}.", "hint": "Lower it."}
+    written.studio.store.put_event(run, 10, "alarm.collapse", alarm)
+    said = train.status(written.studio.run(run))
+    assert "Lower it." in said and "Passed at step" not in said
+    written.studio.store.put_event(run, 20, "passed.collapse", {"step": 20, "kind": "collapse"})
+    said = train.status(written.studio.run(run))
+    clean(said)
+    assert "Passed at step 20." in said and "Lower it." not in said
+    written.studio.store.put_event(run, 30, "alarm.collapse", alarm | {"step": 30})
+    assert "Lower it." in train.status(written.studio.run(run)) and written.studio.run(run).alarms[0]["passed"] is None
