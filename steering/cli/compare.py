@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONTESTANTS = (
     "none, prompt:TEXT, few-shot:K (few-shot:K@SEED, few-shot:K@nearest, few-shot:@LINE,LINE), saved:NAME, run:ID[@STEP], ensemble:A+B, random[:P]; "
+    "distilled:NAME (the text that inspect --view distil found); "
     "made from --train: lora, probe, manual+bias, majority, tune:METHOD[,NAME=VALUE], search[:BUDGET]; repeat it"
 )
 METRICS = ("chrf", "rouge_l", "exact_match", "json_field_f1")

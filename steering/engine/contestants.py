@@ -183,6 +183,7 @@ FORMS: dict[str, "Form"] = {
     "prompt": _at_once(_prompt),
     "few-shot": _at_once(_few_shot),
     "saved": _elsewhere("checkpoints", "saved"),
+    "distilled": _elsewhere("distilled", "distilled"),
     "run": _elsewhere("checkpoints", "of_run"),
     "lora": _elsewhere("references", "lora"),
     "probe": _elsewhere("references", "probe"),
@@ -199,13 +200,15 @@ FORMS: dict[str, "Form"] = {
 
 BARE = ("none", "lora", "probe", "manual+bias", "majority")
 """Forms without a value."""
-VALUED = ("prompt", "few-shot", "saved", "run", "tune", "prompts", "ensemble", "seeds", "strength")
+VALUED = ("prompt", "few-shot", "saved", "distilled", "run", "tune", "prompts", "ensemble", "seeds", "strength")
 """Forms that need one."""
 SHAPES = (
     *("none", "prompt:TEXT", "few-shot:K[@SEED|@nearest]", "few-shot:@LINE,LINE", "saved:NAME", "run:ID[@STEP]", "ensemble:A+B", "seeds:RUN"),
-    *("strength:VALUE@NAME", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]", "prompts:LINES", "search[:BUDGET]", "majority"),
-    "random[:P][@SEED]",
+    *("distilled:NAME", "strength:VALUE@NAME", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]", "prompts:LINES", "search[:BUDGET]"),
+    *("majority", "random[:P][@SEED]"),
 )
 """All forms as a person writes them."""
 FITTED = ("few-shot", "lora", "probe", "manual+bias", "tune", "prompts", "search", "majority")
 """Forms that are made from the training and validation rows."""
+SLOW = tuple(form for form in FITTED if form != "few-shot")
+"""Forms that are fitted anew each time they are asked: too slow to wait for."""

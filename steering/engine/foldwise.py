@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from steering.engine import contestants
+from steering.engine.asking import asked
 from steering.engine.beginning import Beginning
-from steering.engine.comparing import asked
 from steering.engine.crossval import row_scores
 from steering.engine.desk import Desk
 from steering.engine.judging import Contestant

@@ -13,12 +13,13 @@ from steering.engine.views import subject as as_subject
 from steering.errors import SpecError
 from steering.evaluate.shares import mean
 from steering.inspect.bench import Scored
-from steering.inspect.between import Zones, vectors_at
+from steering.inspect.between import vectors_at
 from steering.inspect.between import zones as measure_zones
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.masking import prune as prune_slots
 from steering.inspect.phrases import nats, rounded
 from steering.inspect.subjects import bench, learned
+from steering.inspect.zones import Zones, zones_json
 from steering.lm.frozen import FrozenLM
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def zones(office: "Office", payload: dict[str, Any]) -> Slices:
     """
     made = office.saved(payload["name"])
     found: Zones = yield from _said(measure_zones(office.lm, as_subject(office.lm, made)))
-    told = {"normal": list(found.normal), "caution": list(found.caution), "factors": [list(pair) for pair in found.factors]}
+    told = zones_json(found)
     office.store.put_view(made.digest, "zones", told)
     yield told
 

@@ -10,6 +10,7 @@ import torch
 
 from steering import artifact
 from steering.engine import contestants
+from steering.engine.asking import pins
 from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
@@ -186,6 +187,7 @@ HANDLERS: dict[str, Handler] = {
     "compare": kept("compare", compare),
     "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,
+    "pins": kept("pins", pins),
     "curve": kept("curve", curve),
     "ladder": kept("ladder", ladder),
     "workshop": workshop,

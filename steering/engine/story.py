@@ -13,14 +13,14 @@ import numpy as np
 from steering import artifact
 from steering.engine import contestants, trail
 from steering.engine.beginning import Beginning, begin
-from steering.engine.comparing import groups_of
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
 from steering.engine.foldwise import foldwise
-from steering.engine.judging import Judging, judge, question
+from steering.engine.judging import Judging
+from steering.engine.own import Judged, own_judgement
 from steering.engine.teaching import agreement
 from steering.engine.views import look_and_keep
-from steering.evaluate.results import Comparison, comparison_json
+from steering.evaluate.results import Comparison
 from steering.knobs import to_json
 from steering.lm.encode import scoring
 from steering.lm.frozen import FrozenLM
@@ -157,30 +157,22 @@ def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk
         return None
     _say_progress(desk, "judging", trainer)
     context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"], desk.store)
-    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
-    balance = ["manual+bias"] if own and spec.task.kind == "classification" else []
-    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}", *balance])
-    entered = []
-    for name in specs:
-        entered.append((yield from contestants.enter(lm, name, context)))
     others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
-    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
-    yield
-    rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
-    primary = (entered[-1].name, rival.name)
-    reveal = desk.store.reveal(*question(entered, by_side["test"]))
-    groups = groups_of(by_side["test"], dataset.reading.get("group_column"))
-    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary, reveal=reveal, groups=groups, memory=desk.store):
-        if isinstance(item, Comparison):
-            rows = {"inputs": [row.values for row in by_side["test"]], "lines": [row.row for row in by_side["test"]], "reveal": reveal}
-            desk.put("comparison", trainer.step, comparison_json(item) | rows)
-            return item
+    learned = contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}")
+    pinned = desk.store.pins(dataset.name)
+    judging = own_judgement(lm, spec, dataset, context, replace(learned, siblings=others), desk.store, desk.store, pinned)
+    while True:
+        try:
+            item = next(judging)
+        except StopIteration as end:
+            judged: Judged = end.value
+            desk.put("comparison", trainer.step, judged[1])
+            return judged[0]
         if desk.stopping:
             return None
-        if _worth_saying(item):
+        if item is not None and _worth_saying(item):
             desk.put("judging", 0, asdict(item))
         yield
-    raise AssertionError("judging ends with a comparison")
 
 
 def _judge_folds(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk: Desk) -> Generator[None, None, None]:

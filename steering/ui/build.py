@@ -78,7 +78,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "saved": saved.draw,
         "runs": runs.draw,
     }
-    ui.contesting, ui.slowly, ui.deepening = (gr.Timer(seconds, active=False) for seconds in (0.7, 0.4, 2.0))
+    ui.contesting, ui.slowly, ui.deepening, ui.pinning = (gr.Timer(seconds, active=False) for seconds in (0.7, 0.4, 2.0, 0.5))
     with gr.Tabs(elem_id="stations") as ui.tabs:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:

@@ -8,7 +8,7 @@ import gradio as gr
 from steering.studio import Studio
 from steering.studio.contests import OWN
 from steering.studio.reports import run_report, written
-from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_pins, verdict_play, verdict_rows, widgets
 from steering.ui.downloads import offered
 
 
@@ -27,6 +27,7 @@ def draw() -> SimpleNamespace:
     ui.note = gr.HTML("", elem_id="verdict-note")
     ui.chooser = verdict_chooser.draw()
     ui.rows = verdict_rows.draw()
+    ui.pins = verdict_pins.draw()
     ui.play = verdict_play.draw()
     ui.blind = verdict_blind.draw()
     ui.deeper = verdict_deeper.draw()
@@ -38,6 +39,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     return [
         *(ui.headline, ui.which, ui.dots, ui.table, ui.html, ui.json),
         *verdict_rows.outputs(ui.rows),
+        *verdict_pins.outputs(ui.pins),
         *verdict_chooser.outputs(ui.chooser),
         *verdict_play.outputs(ui.play),
         *verdict_blind.outputs(ui.blind),
@@ -45,7 +47,7 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     ]
 
 
-PARTS = 6 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
+PARTS = 6 + verdict_rows.PARTS + verdict_pins.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -60,6 +62,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
             gr.Dropdown(visible=False),
             *("", "", gr.Button(visible=False), gr.Button(visible=False)),
             *verdict_rows.nothing(),
+            *verdict_pins.nothing(),
             *verdict_chooser.nothing(),
             *play,
             *verdict_blind.nothing(),
@@ -74,6 +77,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         numbers(shown),
         *(gr.Button(visible=True), gr.Button(visible=True)),
         *verdict_rows.reset(studio, run, index),
+        *verdict_pins.reset(studio, run, index),
         *further,
         *verdict_play.reset(studio, run, which),
         *verdict_blind.reset(index),

@@ -38,6 +38,7 @@ SPOKEN: dict[str, Callable[[str], str]] = {
     "few-shot": _few_shot,
     "run": _run,
     "saved": short,
+    "distilled": lambda value: f"Text found for {short(value)}",
     "strength": _strength,
     "ensemble": lambda value: f"{value.count('+') + 1} prompts together",
     "seeds": lambda value: "All seeds together",

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from steering.errors import ArtifactError, DataError
-from steering.inspect import final, look
+from steering.inspect import final, look, result_from_json, result_to_json
 from steering.inspect.bench import Bench
+from steering.inspect.distil import CHOOSE, FIT, found_text
 from steering.inspect.hard import Search, beginning, gradient, projected_steps, swaps
 from steering.inspect.vocabulary import vocabulary
 from steering.lm.encode import SEPARATOR, prompt_text
@@ -55,6 +56,9 @@ def test_the_score_is_that_of_the_text_as_a_manual_prompt(loud):
     rows = {row["name"]: row for row in result.parts[-1].rows}
     text = rows["the text found"]["prompt"]
     assert result.parts[0].paragraphs == (text,) and text
+    kept = found_text(result_from_json(result_to_json(result)))
+    assert kept is not None and kept.text == text
+    assert kept.rows == {row.key for row in (*subject.train[:FIT], *subject.validation[:CHOOSE])}, "the rows that it was made from"
     bench = Bench(loud, measured.TASK, subject.rows, 40)
     scored = measured.done(bench.score(loud.text_root(prompt_text(text)), "m"))
     assert rows["the text found"]["loss"] == pytest.approx(float(scored.loss.mean()), abs=1e-4)
