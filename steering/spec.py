@@ -162,9 +162,12 @@ class RunSpec:
     options: dict[str, Any] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
     model: str = EMBEDDED_MODEL
-    imitate: str = ""
+    imitate: str = knob("", "learn to answer as a longer prompt does, labels unused: few-shot:8, or prompt: with its text")
     inputs: str = ""
-    variants: tuple[dict[str, Any], ...] = ()
+    variants: tuple[dict[str, Any], ...] = knob(
+        (),
+        "train further settings beside this one and keep the best by validation, one a line: learning_rate=0.1, or layers=last 4; virtual_tokens=8",
+    )
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
     seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 

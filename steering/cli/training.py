@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import method_options, variant
+from steering.cli.settings import method_options
 from steering.cli.verbs import Ended, read_file, task_of
 from steering.data import limits_of
 from steering.knobs import check
 from steering.spec import Recipe, Side, effort
 from steering.studio import Reading, RunView, Studio
+from steering.studio.beside import written_variant
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         seeds=chosen.seeds if args.seeds is None else args.seeds,
         imitate=args.imitate,
         inputs=read_file(args.inputs) if args.inputs else b"",
-        variants=[variant(args.method, text) for text in args.variants],
+        variants=[written_variant(args.method, text, "--try") for text in args.variants],
     )
     run = studio.start(spec)
     return _finish(studio, run)

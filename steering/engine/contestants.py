@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steering import artifact
-from steering.errors import SpecError
+from steering.errors import ArtifactError, SpecError
 from steering.methods import METHODS, Saved, Setting, options
 from steering.slices import finished
 from steering.spec import Example, TaskSpec, digest
@@ -125,12 +125,18 @@ def _few_shot(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
 
 
 def saved_start(lm: "FrozenLM", folders: list[Path], name: str) -> Saved:
-    """What a run may start from: the vectors of a saved prompt of this model.
+    """What a run may start from: the vectors of a saved prompt of this model. ``name`` may end in @ and the digest that it must have.
 
     Raises:
-        NotFoundError, ArtifactError: no such saved prompt, or one of another model.
+        NotFoundError, ArtifactError: no such saved prompt, one of another model, or another one than the digest says.
     """
-    found, vectors = fitting(lm, folders, name)
+    plain, _, pinned = name.partition("@")
+    found, vectors = fitting(lm, folders, plain)
+    if pinned not in ("", found.digest):
+        raise ArtifactError(
+            f"the saved prompt {plain!r} is no longer the one that this run was to start from: it holds {found.digest}, expected {pinned}.",
+            "Bring the old file back, or start another run from the new one.",
+        )
     return Saved(vectors, found.card.header)
 
 

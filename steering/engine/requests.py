@@ -132,8 +132,9 @@ def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any
     found: list[Estimate] = []
 
     def work() -> Generator[None, None, None]:
-        # Without the teacher: what it costs to learn does not depend on what is learned.
-        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        # Without the teacher: what it costs to learn does not depend on what is learned. A pupil has no folds.
+        alone = replace(spec, imitate="", recipe=replace(spec.recipe, folds=0)) if spec.imitate else spec
+        begun = yield from begin(office.lm, alone, office.store.dataset(spec.dataset), office.folders)
         found.append((yield from estimate(begun.trainer)))
 
     for _ in work():

@@ -43,7 +43,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         SteeringError: of any room; the caller files it with the run.
     """
     desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
-    begun = yield from begin(lm, spec, dataset, desk.folders, desk.inputs(spec.inputs))
+    begun = yield from begin(lm, spec, dataset, desk.starts(spec), desk.inputs(spec.inputs))
     trainer = begun.trainer
     started = time.time()
     yield
@@ -141,8 +141,8 @@ def _follow(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
 
 def _key(kind: str, data: dict[str, object]) -> str:
     """Events are stored by step and kind: alarms of different kinds and members of one run stand side by side."""
-    if kind == "alarm":
-        return f"alarm.{data['kind']}"
+    if kind in ("alarm", "passed"):
+        return f"{kind}.{data['kind']}"
     return f"{kind}.{data['member']}" if kind in ("step", "validation") and data["member"] else kind
 
 

@@ -1,19 +1,21 @@
 """The form of a run: one field a knob, and from the fields' values back to settings. An effort is a set of values for some of the same fields."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from steering import artifact
-from steering.errors import SpecError
+from steering.errors import SpecError, SteeringError
 from steering.knobs import Knob, describe, from_json
 from steering.methods import LEARNED
 from steering.spec import EFFORTS, EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec, effort
 from steering.studio import Studio
+from steering.studio.beside import require_teacher, require_variant, written_variants
 
 RUN, TASK, RECIPE = "run", "task", "recipe"
+VARIANTS = "variants"
 SHARED = (RUN, TASK, RECIPE)
 """Owners of fields that every method has."""
 EXPERT = "Expert settings"
@@ -39,13 +41,12 @@ TRANSFER_AT = tuple(at for at, (owner, item) in enumerate(FIELDS) if owner in LE
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the form says. ``few_shot`` and ``seeds`` are the run's own; ``task``: what it changes of the task."""
+    """What the form says, by whose it is: ``run`` and ``task`` whole, of the method's ``options`` those that differ from their defaults."""
 
     recipe: Recipe
     options: dict[str, Any]
-    few_shot: int
-    seeds: int
-    task: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any]
+    task: dict[str, Any]
 
 
 def control(item: Knob, prefix: str) -> Any:
@@ -58,8 +59,8 @@ def control(item: Knob, prefix: str) -> Any:
         return gr.Checkbox(item.default, **plain)
     if item.optional:  # a number field would show an empty one as 0
         return gr.Textbox("", placeholder="automatic", max_lines=1, **plain)
-    if item.type is str:
-        return gr.Textbox(item.default, **plain)
+    if item.type in (str, tuple):
+        return gr.Textbox(item.default or "", **plain | {"lines": 2 if item.type is tuple else 1, "max_lines": 8})
     # No minimum or maximum here: the range is checked in one place, and said in words beside the form.
     return gr.Number(item.default, precision=0 if item.type is int else None, **plain)
 
@@ -75,18 +76,22 @@ def settings(method: str, values: Sequence[Any]) -> Settings:
     found: dict[str, dict[str, Any]] = {**{owner: {} for owner in SHARED}, method: {}}
     for (owner, item), value in zip(FIELDS, values, strict=True):
         if owner in found and _is_set(item, value):
-            found[owner][item.name] = _number(item, value)
-    run = {item.name: item.default for item in describe(RunSpec)} | found[RUN]
-    return Settings(from_json(Recipe, found[RECIPE]), found[method], run["few_shot"], run["seeds"], found[TASK])
+            found[owner][item.name] = _typed(item, value, method)
+    whole = {whose: {item.name: item.default for owner, item in FIELDS if owner == whose} | found[whose] for whose in (RUN, TASK)}
+    return Settings(from_json(Recipe, found[RECIPE]), found[method], whole[RUN], whole[TASK])
 
 
 def _is_set(item: Knob, value: Any) -> bool:
-    empty = value in (None, "") or (item.optional and value == 0)  # Gradio sends 0 for an empty number
+    empty = (
+        value in (None, "", ()) or (isinstance(value, str) and not value.strip()) or (item.optional and value == 0)
+    )  # Gradio sends 0 for an empty number
     return not empty and value != item.default
 
 
-def _number(item: Knob, value: Any) -> Any:
+def _typed(item: Knob, value: Any, method: str) -> Any:
     """A form's value as the knob's type; the knob itself checks the range."""
+    if item.type is tuple:
+        return tuple(written_variants(method, str(value).splitlines(), VARIANTS))
     if item.type not in (int, float):
         return value
     try:
@@ -94,6 +99,18 @@ def _number(item: Knob, value: Any) -> Any:
     except (TypeError, ValueError):
         raise SpecError(f"{item.name} is {value!r}, expected a number.", "Leave it empty for the default.") from None
     return int(found) if item.type is int and found.is_integer() else found
+
+
+def beside(method: str, values: Sequence[Any], inputs: str) -> SteeringError | None:
+    """What is wrong with the prompt to imitate, its texts, or the further settings; None where nothing is. These are said at their fields too."""
+    given = {item.name: value for (owner, item), value in zip(FIELDS, values, strict=True) if owner == RUN}
+    try:
+        require_teacher(given["imitate"] or "", bool(inputs))
+        for variant in written_variants(method, str(given["variants"] or "").splitlines(), VARIANTS):
+            require_variant(method, settings(method, values).options, variant)
+    except SteeringError as error:
+        return error
+    return None
 
 
 def expert_label(method: str, model: str | None, values: Sequence[Any]) -> str:
