@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.compare import compare
+from steering.cli.foreground import Foreground
 from steering.cli.verbs import Ended, read_file
 from steering.errors import DataError
 from steering.evaluate.report import FORMAT, differences
+from steering.studio import Studio
+from steering.studio.reports import repeated
 
 LISTED = 50
 
@@ -19,22 +22,40 @@ def repeat(args: argparse.Namespace) -> dict[str, Any]:
 
     Raises:
         DataError: not a report of ours.
+        NotFoundError: a report of the page whose run is not in this home.
         Ended: it differs.
     """
-    from steering.cli.main import parser
-
     report = read_report(args.file)
-    again = parser().parse_args(report["argv"])
-    again.argv, again.home, again.report, again.fresh = report["argv"], args.home or again.home, None, True
-    try:
-        result = compare(again)
-    except Ended as end:  # a claim that does not hold is part of the result
-        result = end.result
-    found = differences(report, {"result": result})
+    first, result = AGAIN[report["argv"][0]](args, report)
+    found = differences(first, {"result": result})
     told = {"equal": not found, "differences": found[:LISTED], "different": len(found), "command": report["command"]}
     if found:
         raise Ended(told, 3)
     return told
+
+
+def _compared(args: argparse.Namespace, report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A report of ``compare``: the command once more."""
+    from steering.cli.main import parser
+
+    again = parser().parse_args(report["argv"])
+    again.argv, again.home, again.report, again.fresh = report["argv"], args.home or again.home, None, True
+    try:
+        return report, compare(again)
+    except Ended as end:  # a claim that does not hold is part of the result
+        return report, end.result
+
+
+def _judged(args: argparse.Namespace, report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A report of the page: the run's judgement once more, on the rows that this home has of it."""
+    studio = Studio.open(args.home)
+    first, payload = repeated(studio.store, report)
+    with Foreground(studio) as engine:
+        return first, engine.answer("repeat", payload)
+
+
+AGAIN = {"compare": _compared, "repeat": _judged}
+"""How a report is repeated, by the command that it carries."""
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -49,8 +70,11 @@ def read_report(path: Path) -> dict[str, Any]:
         value = None
     argv = value.get("argv") if isinstance(value, dict) else None
     known = isinstance(value, dict) and value.get("format") == FORMAT and isinstance(value.get("result"), dict)
-    if not known or not isinstance(argv, list) or argv[:1] != ["compare"] or not all(isinstance(word, str) for word in argv):
-        raise DataError(f"{path.name} is not a report of this app.", "Name the FILE.json that `compare --report FILE.html` wrote.")
+    if not known or not isinstance(argv, list) or not argv or argv[0] not in AGAIN or not all(isinstance(word, str) for word in argv):
+        raise DataError(
+            f"{path.name} is not a report of this app.",
+            "Name the FILE.json that `compare --report FILE.html` wrote, or the JSON report of station 3.",
+        )
     assert isinstance(value, dict)
     return value
 

@@ -79,6 +79,7 @@ def plain(result: dict[str, Any]) -> str:
         parts += [
             f"{clean(o['name'])}: {clean(o.get('text', ''))}  ({o.get('tokens', 0)} tokens, {o.get('seconds', 0):.2f} s)" for o in result["outputs"]
         ]
+        parts += [clean(result["sentence"])] if "sentence" in result else []
     elif "problems" in result:
         parts += _report(result)
     else:

@@ -15,7 +15,7 @@ from steering.engine.beginning import begin
 from steering.engine.certainty import certainty
 from steering.engine.comparing import compare
 from steering.engine.composed import composition
-from steering.engine.contest import contest
+from steering.engine.contest import contest, repeat
 from steering.engine.cost import cost
 from steering.engine.crossval import cross_validate
 from steering.engine.curve import curve
@@ -180,6 +180,7 @@ HANDLERS: dict[str, Handler] = {
     "generate": answer,
     "inspect": inspect,
     "contest": contest,
+    "repeat": repeat,
     "compare": kept("compare", compare),
     "cross_validate": kept("cross_validate", cross_validate),
     "cost": cost,

@@ -6,14 +6,17 @@ Roots lie side by side in the row; a token sees its own root only, so every answ
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from steering.engine import switching
 from steering.engine.contestants import Context
 from steering.engine.judging import Contestant
 from steering.errors import SpecError
+from steering.evaluate.cost import times_sentence
 from steering.knobs import from_json
 from steering.lm.encode import encode_text, scoring
 from steering.lm.forest import Tree
@@ -25,6 +28,10 @@ from steering.spec import TaskSpec
 
 if TYPE_CHECKING:
     from steering.engine.requests import Office
+
+
+ROUNDS = 3
+"""How often every way is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +46,69 @@ class Ask:
 
 
 def together(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Result: ``outputs`` [{name, kind, task, text, tokens, labels, seconds}], ``together_seconds``, ``apart_seconds``, ``adapters``.
+    """Result: ``outputs`` [{name, kind, task, text, tokens, labels, seconds}], ``together_seconds``, ``apart_seconds``, ``adapters``, ``lora`` (what
+    switching adapters takes, see switching.py; None with ``lora_why`` where the model has none), ``sentence``.
 
-    Payload: ``asks`` [{contestant, task, values}], ``model``. Everything is answered twice, in one batch and one after the other, for the times.
+    Payload: ``asks`` [{contestant, task, values}], ``model``. Everything is answered in one batch, one after the other, and under one LoRA adapter
+    after the other, :data:`ROUNDS` times in turn; times are medians, and what other jobs do between the slices does not count.
 
     Raises:
         SpecError: nobody is asked; what :func:`~steering.engine.contestants.enter` raises.
     """
     if not payload["asks"]:
         raise SpecError("nobody is asked.", "Name at least one contestant.")
-    asks: list[Ask] = []
-    entered: list[Contestant] = []
+    lm, asks, entered = office.lm, list[Ask](), list[Contestant]()
     for item in payload["asks"]:
         task = from_json(TaskSpec, item["task"])
         (one,) = yield from office.enter([item["contestant"]], Context(task, (), office.folders, (), office.store))
         entered.append(one)
-        asks.append(_ask(office.lm, one, task, item["values"]))
-    yield from _answers(office.lm, asks[:1])  # warms the kernels up, so that neither of the two times pays for it
-    start = time.perf_counter()
-    found = yield from _answers(office.lm, asks)
-    at_once = time.perf_counter() - start
-    seconds = []
-    for ask in asks:
-        start = time.perf_counter()
-        yield from _answers(office.lm, [ask])
-        seconds.append(time.perf_counter() - start)
-    outputs = [
-        {"name": one.name, "kind": one.kind, "task": ask.task.kind, "prompt_tokens": one.root.length, "seconds": round(spent, 4), **answer}
-        for one, ask, answer, spent in zip(entered, asks, found, seconds, strict=True)
+        asks.append(_ask(lm, one, task, item["values"]))
+    found = yield from answered(lm, asks)  # warms the kernels up, so that none of the times pays for it
+    about = [
+        {"name": one.name, "kind": one.kind, "task": ask.task.kind, "prompt_tokens": one.root.length} for one, ask in zip(entered, asks, strict=True)
     ]
-    adapters = len({id(ask.root.adapter) for ask in asks if ask.root.adapter is not None})
-    yield {"outputs": outputs, "together_seconds": round(at_once, 4), "apart_seconds": round(sum(seconds), 4), "adapters": adapters}
+    yield {"outputs": [told | answer for told, answer in zip(about, found, strict=True)]}
+    adapters, why = yield from switching.adapters_for(lm, asks)
+    ways: dict[str, list[list[Ask]]] = {"together": [asks], "apart": [[ask] for ask in asks]}
+    if adapters:
+        ways["lora"] = [[replace(ask, root=replace(ask.root, adapter=one))] for ask, one in zip(asks, adapters, strict=True)]
+    times = yield from _times(lm, ways)
+    seconds = {name: round(median(map(sum, rounds)), 4) for name, rounds in times.items()}
+    each = [round(median(column), 4) for column in zip(*times["apart"], strict=True)]
+    result = {
+        "outputs": [told | {"seconds": spent} | answer for told, spent, answer in zip(about, each, found, strict=True)],
+        "together_seconds": seconds["together"],
+        "apart_seconds": seconds["apart"],
+        "adapters": len({id(ask.root.adapter) for ask in asks if ask.root.adapter is not None}),
+        "lora": switching.told(asks, adapters, seconds["lora"]) if adapters else None,
+        "lora_why": why,
+    }
+    yield result | {"sentence": times_sentence(result)}
+
+
+def _times(lm: FrozenLM, ways: dict[str, list[list[Ask]]]) -> Generator[dict[str, Any], None, dict[str, list[list[float]]]]:
+    """Seconds of every part of every way, round by round; the ways take turns, so that a machine that slows down slows all of them."""
+    times: dict[str, list[list[float]]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, parts in ways.items():
+            spent = []
+            for part in parts:
+                spent.append((yield from timed(answered(lm, part))))
+            times[name].append(spent)
+    return times
+
+
+def timed(work: Generator[dict[str, Any], None, Any]) -> Generator[dict[str, Any], None, float]:
+    """The seconds that a piece of work takes in its own slices."""
+    spent = 0.0
+    while True:
+        start = time.perf_counter()
+        try:
+            item = next(work)
+        except StopIteration:
+            return spent + time.perf_counter() - start
+        spent += time.perf_counter() - start
+        yield item
 
 
 def _ask(lm: FrozenLM, one: Contestant, task: TaskSpec, values: dict[str, str]) -> Ask:
@@ -79,7 +118,7 @@ def _ask(lm: FrozenLM, one: Contestant, task: TaskSpec, values: dict[str, str]) 
     return Ask(one.name, task, root, encode_text(lm, task, values, root.length), labels)
 
 
-def _answers(lm: FrozenLM, asks: Sequence[Ask]) -> Generator[dict[str, Any], None, list[dict[str, Any]]]:
+def answered(lm: FrozenLM, asks: Sequence[Ask]) -> Generator[dict[str, Any], None, list[dict[str, Any]]]:
     """In the order of ``asks``: all label questions in one forward, all texts of one way to stop in one batch."""
     found: dict[int, dict[str, Any]] = {}
     chosen = [i for i, ask in enumerate(asks) if ask.labels is not None]

@@ -7,7 +7,7 @@ Mark = tuple[str, float, float, float, bool]
 """Name, value, low, high (0 to 1), and whether it is a grey control."""
 
 WIDTH, LEFT, ROW, TOP = 720, 220, 30, 16
-NAME_LENGTH = 30
+NAME_LENGTH = 25
 
 
 def intervals_svg(marks: Sequence[Mark], description: str) -> str:

@@ -1,7 +1,8 @@
 """What a request costs under each contestant, in words. Measured by the engine (steering/engine/cost.py); pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +39,30 @@ def cost_sentences(costs: Sequence[Cost], learned: Sequence[str]) -> list[str]:
 
 
 _TEXTS = {"few_shot": "few-shot prompt", "manual": "manual prompt", "search": "searched prompt"}
+
+
+def times_sentence(found: Mapping[str, Any]) -> str:
+    """What one batch of several tasks takes against one after the other, and against switching LoRA adapters where that was measured.
+
+    ``found``: ``outputs``, ``together_seconds``, ``apart_seconds``, ``lora`` {seconds, attach_seconds, adapters, fresh, rank} or None, ``lora_why``.
+    """
+    count, once = len(found["outputs"]), found["together_seconds"]
+    said = (
+        f"{count} {'answer' if count == 1 else 'answers'} in one batch: {_ms(once)}. One after the other: {_against(found['apart_seconds'], once)}."
+    )
+    lora = found.get("lora")
+    if lora is None:
+        return said + (f" LoRA adapters could not be measured here: {found['lora_why']}" if found.get("lora_why") else "")
+    kind = f"{lora['fresh']} of {lora['adapters']} freshly made with rank {lora['rank']}" if lora["fresh"] else "all of them trained"
+    once_each = f"attaching and detaching each once takes {_ms(lora['attach_seconds'])} of that"
+    return f"{said} Switching LoRA adapters ({kind}): {_against(lora['seconds'], once)}; {once_each}."
+
+
+def _against(seconds: float, once: float) -> str:
+    ratio = seconds / max(once, 1e-9)
+    told = f"{ratio:.1f} times as long" if ratio >= 1.05 else "as long" if ratio >= 0.95 else f"{1 / max(ratio, 1e-9):.1f} times faster"
+    return f"{_ms(seconds)}, {told}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.1f} ms"

@@ -66,7 +66,8 @@ def _chart(result: Mapping[str, Any]) -> str:
     metric = "accuracy" if result["task"] == "classification" else "exact_match"
     marks = [(one["name"], one[metric], *one[f"{metric}_ci"], one["kind"] in ("majority", "random")) for one in result["contestants"]]
     words = "Accuracy" if metric == "accuracy" else "Exact match"
-    return f"<h2>{words} with 95 % intervals</h2>{intervals_svg(marks, f'{words} of every contestant; the numbers stand in the next table.')}"
+    drawn = intervals_svg(marks, f"{words} of every contestant; the numbers stand in the next table.")
+    return f'<h2>{words} with 95 % intervals</h2><div class="wide" tabindex="0" role="region" aria-label="{words} as a picture">{drawn}</div>'
 
 
 def _contestants(result: Mapping[str, Any]) -> str:
@@ -109,7 +110,7 @@ def _per_class(result: Mapping[str, Any]) -> str:
         rows = [[c["label"], c["support"], c["predicted"], *(_number(c[k]) for k in ("precision", "recall", "f1"))] for c in one["per_class"]]
         parts.append(table(f"{one['name']}: classes", ["label", "rows", "predicted", "precision", "recall", "F1"], rows))
         confusion = [[label, *counts] for label, counts in zip(result["labels"], one["confusion"], strict=True)]
-        parts.append(table(f"{one['name']}: true label by row, answer by column", ["", *result["labels"]], confusion))
+        parts.append(table(f"{one['name']}: true label by row, answer by column", ["true", *result["labels"]], confusion))
     return "".join(parts)
 
 
@@ -165,11 +166,12 @@ def _rows(result: Mapping[str, Any]) -> str:
 
 
 def _about(report: Mapping[str, Any]) -> str:
-    skip = {"format", "title", "verdict", "result"}
+    skip = {"format", "title", "verdict", "result", "command", "argv", "request"}
     rows = [[key, _flat(value)] for key, value in report.items() if key not in skip]
     made = [[one["name"], _flat(one["made"])] for one in report["result"]["contestants"] if one["made"]]
     how = table("How contestants came about", ["contestant", "made"], made) if made else ""
-    return "<h2>How to repeat this</h2>" + table("Data, settings, versions and the command", ["what", "value"], rows) + how
+    command = f"<pre><code>{escape(str(report['command']))}</code></pre>" if report.get("command") else ""
+    return f"<h2>How to repeat this</h2>{command}" + table("Data, settings and versions", ["what", "value"], rows) + how
 
 
 def table(caption: str, heads: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
@@ -178,7 +180,8 @@ def table(caption: str, heads: Sequence[object], rows: Sequence[Sequence[object]
     body = "".join(
         f'<tr><th scope="row">{escape(str(row[0]))}</th>' + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:]) + "</tr>" for row in rows
     )
-    return f'<div class="wide"><table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    region = f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}">'
+    return f"{region}<table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _with_interval(one: Mapping[str, Any], key: str) -> str:
@@ -209,7 +212,9 @@ _STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}"
     ".verdict{font-size:1.4rem;font-weight:600}.wide{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
     "caption{text-align:left;font-weight:600}th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}"
-    "svg{max-width:100%;height:auto}@media print{details>*{display:block}.wide{overflow:visible}body{max-width:none}}"
+    "svg{min-width:36rem;max-width:100%;height:auto}pre{white-space:pre-wrap}h1,p,li,pre,caption{overflow-wrap:anywhere}"
+    "@media print{details>*{display:block}details::details-content{content-visibility:visible}.wide{overflow:visible}svg{min-width:0}"
+    "body{max-width:none;font-size:10pt}th,td{overflow-wrap:anywhere;padding:.2rem .3rem}tr,svg{break-inside:avoid}}"
 )
 _FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -75,6 +75,7 @@ def _example(item: Any) -> Example:
 
 
 _WITHOUT_DATASET = "DELETE FROM placements WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.name = placements.dataset)"
+_PINS_WITHOUT_DATASET = "DELETE FROM pins WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE name = pins.dataset)"
 
 
 class Datasets(Database):
@@ -202,11 +203,13 @@ class Datasets(Database):
         return [one for one in self.datasets() if one.digest == digest or (found.content and (one.name, one.content) == (found.name, found.content))]
 
     def rename_dataset(self, digest: str, name: str) -> None:
-        """Another name for a dataset; its placements go with it, so that a later version under the new name keeps every row's side."""
+        """Another name for a dataset; its placements and pins go with it, so that a later version under the new name keeps every row's side."""
         old = self.dataset(digest).name
         with self._write() as db:
             db.execute("UPDATE datasets SET name = ? WHERE digest = ?", (name, digest))
             db.execute("INSERT OR IGNORE INTO placements SELECT ?, key, side FROM placements WHERE dataset = ?", (name, old))
+            db.execute("INSERT OR IGNORE INTO pins SELECT ?, key, at FROM pins WHERE dataset = ?", (name, old))
+            db.execute(_PINS_WITHOUT_DATASET, (old,))
             db.execute(_WITHOUT_DATASET, (old,))
 
     def delete_dataset(self, digest: str) -> None:
@@ -220,6 +223,6 @@ class Datasets(Database):
             db.execute(_WITHOUT_DATASET, (found.name,))
             db.execute("DELETE FROM findings WHERE dataset = ?", (digest,))
             db.execute("DELETE FROM scores")  # a cache, but answers quote the rows they were given
-            db.execute("DELETE FROM pins WHERE dataset = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE name = pins.dataset)", (found.name,))
+            db.execute(_PINS_WITHOUT_DATASET, (found.name,))
         for content in (found.content, *found.reading.get("extra", {}).values()):
             self.forget_content(content)

@@ -31,13 +31,12 @@ def ask(store: Store, kind: str, task: TaskSpec, payload: dict[str, Any]) -> str
     return store.add_request(kind, payload | {"task": to_json(task)})
 
 
-def ask_together(store: Store, asks: list[tuple[str, TaskSpec, dict[str, str]]], model: str = "") -> str:
-    """Enqueue "what do these prompts of different tasks answer, each to its own text?": (contestant, task, values) each."""
+def ask_together(store: Store, asks: list[tuple[str, TaskSpec, dict[str, str]]], model: str = "", run: str = "") -> str:
+    """Enqueue "what do these prompts of different tasks answer, each to its own text?": (contestant, task, values) each. ``run``: for whose page."""
     for spec, _, _ in asks:
         parse(spec)
-    return store.add_request(
-        "together", {"asks": [{"contestant": spec, "task": to_json(task), "values": values} for spec, task, values in asks], "model": model}
-    )
+    asked = [{"contestant": spec, "task": to_json(task), "values": values} for spec, task, values in asks]
+    return store.add_request("together", {"asks": asked, "model": model, "run": run})
 
 
 def latest(store: Store, dataset: str, kind: str = "compare") -> dict[str, Any] | None:

@@ -1,16 +1,22 @@
-"""Compositions of two saved prompts as use-cases: which can be offered, measuring one, and what was measured last. No torch."""
+"""Compositions of two saved prompts as use-cases: which can be offered, measuring one, and what was measured last. Whether two fit each other, the
+engine says. No torch."""
 
 from typing import Any
 
+from steering.artifact import Card
 from steering.store import Run, Store
 from steering.studio.studio import Studio
 
 
-def composable(studio: Studio, run: Run, *, same_task: bool = False) -> list[str]:
-    """Saved prompts of the run's model, newest first; ``same_task``: only those with its labels. Whether two fit each other the engine says."""
-    cards = [(item.name, item.card) for item in studio.saved() if item.card is not None and item.card.model == run.spec.model]
+def of_model(studio: Studio, run: Run) -> dict[str, Card]:
+    """Saved prompts of the run's model by name, newest first, of whatever task."""
+    return {item.name: item.card for item in studio.saved() if item.card is not None and item.card.model == run.spec.model}
+
+
+def same_task(card: Card, run: Run) -> bool:
+    """Whether a saved prompt is for the run's labels."""
     task = run.spec.task
-    return [name for name, card in cards if not same_task or (card.task.kind == task.kind and set(card.task.label_words) == set(task.label_words))]
+    return card.task.kind == task.kind and set(card.task.label_words) == set(task.label_words)
 
 
 def form(first: str, second: str, how: str) -> str:

@@ -18,6 +18,7 @@ from steering.ui import (
     verdict_pins,
     verdict_play,
     verdict_rows,
+    verdict_tasks,
     widgets,
 )
 from steering.ui.downloads import offered
@@ -41,6 +42,7 @@ def draw() -> SimpleNamespace:
     ui.pins = verdict_pins.draw()
     ui.play = verdict_play.draw()
     ui.compose = verdict_compose.draw()
+    ui.tasks = verdict_tasks.draw()
     ui.blind = verdict_blind.draw()
     ui.deeper = verdict_deeper.draw()
     return ui
@@ -55,21 +57,14 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
         *verdict_chooser.outputs(ui.chooser),
         *verdict_play.outputs(ui.play),
         *verdict_compose.outputs(ui.compose),
+        *verdict_tasks.outputs(ui.tasks),
         *verdict_blind.outputs(ui.blind),
         *verdict_deeper.outputs(ui.deeper),
     ]
 
 
-PARTS = (
-    6
-    + verdict_rows.PARTS
-    + verdict_pins.PARTS
-    + verdict_chooser.PARTS
-    + verdict_play.PARTS
-    + verdict_compose.PARTS
-    + verdict_blind.PARTS
-    + verdict_deeper.PARTS
-)
+ROOMS = (verdict_rows, verdict_pins, verdict_chooser, verdict_play, verdict_compose, verdict_tasks, verdict_blind, verdict_deeper)
+PARTS = 6 + sum(room.PARTS for room in ROOMS)
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -80,6 +75,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         ended = found.state in ("done", "stopped")
         play = verdict_play.reset(studio, run, OWN) if ended else verdict_play.nothing()
         compose = verdict_compose.reset(studio, run) if ended else verdict_compose.nothing()
+        tasks = verdict_tasks.reset(studio, run) if ended else verdict_tasks.nothing()
         why = "This run has not been judged yet." if found.state != "done" else "This run had no test rows to be judged on."
         return [
             text.empty(why),
@@ -90,6 +86,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
             *verdict_chooser.nothing(),
             *play,
             *compose,
+            *tasks,
             *verdict_blind.nothing(),
             *verdict_deeper.nothing(),
         ]
@@ -106,6 +103,7 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         *further,
         *verdict_play.reset(studio, run, which),
         *verdict_compose.reset(studio, run),
+        *verdict_tasks.reset(studio, run),
         *verdict_blind.reset(index),
         *verdict_deeper.reset(studio, run),
     ]

@@ -9,7 +9,7 @@ from steering.errors import SpecError
 from steering.store import Request, Run
 from steering.studio import Studio
 from steering.studio.compositions import ask as ask_effect
-from steering.studio.compositions import composable, form, latest
+from steering.studio.compositions import form, latest, of_model, same_task
 from steering.ui import text, verdict_play
 from steering.ui.verdict_names import short, spoken
 from steering.ui.verdict_play import saved_name
@@ -50,7 +50,7 @@ def given(ui: SimpleNamespace) -> list[Any]:
 def reset(studio: Studio, run: str) -> list[Any]:
     """Saved prompts of this run's model: its own first, and the newest other one."""
     found = studio.store.run(run)
-    names = composable(studio, found)
+    names = list(of_model(studio, found))
     own = saved_name(studio, run)
     if own not in names or len(names) < 2:
         return nothing()
@@ -82,14 +82,15 @@ def ask(studio: Studio, run: str, *values: Any) -> list[Any]:
         raise SpecError("a composition is being measured already.", "Wait until that is over.")
     toy: list[Any] = [gr.skip()] * 3
     if (play[0] or "").strip():
-        alone = [f"saved:{name}" for name in pair[:2] if name in composable(studio, found, same_task=True)]
+        cards = of_model(studio, found)
+        alone = [f"saved:{name}" for name in pair[:2] if same_task(cards[name], found)]
         toy = verdict_play.ask(studio, run, play[0], ["none", *alone, form(*pair)], True, 1, *play[4:])
     ask_effect(studio, found, *pair)
     return [*toy, shown(studio, found), gr.Timer(active=True)]
 
 
 def _pair(studio: Studio, run: Run, first: Any, second: Any, how: Any) -> tuple[str, str, str]:
-    names = composable(studio, run)
+    names = of_model(studio, run)
     if first not in names or second not in names or first == second:
         raise SpecError("a composition is of two different saved prompts.", "Choose two of those that are offered.")
     if how not in [value for _, value in HOW]:

@@ -12,7 +12,7 @@ from steering.errors import DataError, NotFoundError, SpecError
 from steering.spec import TaskSpec
 from steering.studio import Studio
 from steering.ui import text
-from steering.ui.verdict_names import spoken
+from steering.ui.verdict_names import all_spoken, spoken
 
 PATIENCE_S = 3.0
 STRONGEST = 1.5
@@ -201,14 +201,18 @@ def answers(studio: Studio, request: str) -> tuple[str, bool]:
     outs = (found.result or {}).get("outputs", [])
     if not outs:
         return text.empty("Asking... (the engine does this between two steps of training)"), over
-    return f'<div class="answers" aria-busy="{"false" if over else "true"}">{"".join(map(_answer, outs))}</div>', over
+    return f'<div class="answers" aria-busy="{"false" if over else "true"}">{"".join(map(_answer, all_spoken(outs), outs))}</div>', over
 
 
-def _answer(one: dict[str, Any]) -> str:
-    shares = sorted(one.get("labels", {}).items(), key=lambda item: -item[1])[:6]
-    listed = "".join(f"<li><span>{text.safe(name)}</span>{text.bar(share, name)}<b>{text.percent(share)}</b></li>" for name, share in shares)
-    body = f"<pre>{text.safe(one.get('text', '...'))}</pre>" + (f"<ul>{listed}</ul>" if listed else "")
+def _answer(name: str, one: dict[str, Any]) -> str:
     cost = [f"{one['prompt_tokens']} prompt tokens", f"{one.get('tokens', 0)} new", f"{one.get('seconds', 0):.2f} s", f"made by {one['fingerprint']}"]
-    title = text.safe("Learned prompt" if one["name"].startswith("saved:") else spoken(one["name"]))
-    last = f'<p class="quiet">{text.safe(", ".join(cost))}</p>'
-    return f'<section class="card" aria-label="{title}"><h4>{title}</h4>{body}{last}</section>'
+    return card(name, one, ", ".join(cost))
+
+
+def card(name: str, one: dict[str, Any], cost: str) -> str:
+    """One answer: text, the likeliest labels where there are labels, and what it cost."""
+    shares = sorted(one.get("labels", {}).items(), key=lambda item: -item[1])[:6]
+    listed = "".join(f"<li><span>{text.safe(label)}</span>{text.bar(share, label)}<b>{text.percent(share)}</b></li>" for label, share in shares)
+    body = f"<pre>{text.safe(one.get('text', '...'))}</pre>" + (f"<ul>{listed}</ul>" if listed else "")
+    title = text.safe(name)
+    return f'<section class="card" aria-label="{title}"><h4>{title}</h4>{body}<p class="quiet">{text.safe(cost)}</p></section>'

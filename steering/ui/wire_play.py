@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict_blind, verdict_compose, verdict_deeper, verdict_play, verdict_tint
+from steering.ui import verdict_blind, verdict_compose, verdict_deeper, verdict_play, verdict_tasks, verdict_tint
 from steering.ui.handlers import POLL, QUIET, guarded
 
 TYPED = "prompt-steering-typed"
@@ -30,6 +30,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     play.strength.change(zones, [ui.run, play.strength], play.zone, trigger_mode="always_last", **POLL)
     _wire_slow(studio, ui)
     _wire_compose(studio, ui)
+    _wire_tasks(studio, ui)
     _wire_blind(studio, ui)
     _wire_deeper(studio, ui)
 
@@ -55,6 +56,14 @@ def _wire_compose(studio: Studio, ui: SimpleNamespace) -> None:
     compose.go.click(asks, given, [ui.play, play.answers, ui.asked, compose.measured, ui.composing], **QUIET)
     ui.composing.tick(guarded(lambda run: verdict_compose.tick(studio, run), 2), ui.run, [compose.measured, ui.composing], **POLL)
     ui.judged.change(guarded(lambda run: verdict_compose.attach(studio, run), 1), ui.run, ui.composing, **POLL)
+
+
+def _wire_tasks(studio: Studio, ui: SimpleNamespace) -> None:
+    play, tasks = ui.verdict.play, ui.verdict.tasks
+    asks = guarded(lambda run, *values: verdict_tasks.ask(studio, run, *values), 2)
+    tasks.go.click(asks, [ui.run, play.text, tasks.who], [tasks.answers, ui.tasking], **QUIET)
+    ui.tasking.tick(guarded(lambda run: verdict_tasks.tick(studio, run), 2), ui.run, [tasks.answers, ui.tasking], **POLL)
+    ui.judged.change(guarded(lambda run: verdict_tasks.attach(studio, run), 1), ui.run, ui.tasking, **POLL)
 
 
 def _wire_blind(studio: Studio, ui: SimpleNamespace) -> None:

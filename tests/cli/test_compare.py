@@ -191,7 +191,9 @@ def test_a_report_is_written_and_repeats_equal_or_says_where_not(place: Path, tm
     for content in ("[]", "{", json.dumps({"format": 1, "argv": ["train"], "result": {}})):
         (tmp_path / "no.json").write_text(content)
         said = refused("repeat", tmp_path / "no.json")
-        assert said == "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote."
+        assert said.startswith(
+            "DataError: no.json is not a report of this app. Name the FILE.json that `compare --report FILE.html` wrote, or the JSON"
+        )
     assert "is not an HTML file. Write --report NAME.html" in refused(*judged(place, "--report", tmp_path / "r.pdf"))
 
 
@@ -203,3 +205,8 @@ def test_saved_prompts_of_different_tasks_answer_in_one_batch(place: Path) -> No
     assert [output["name"] for output in found["outputs"]] == ["saved:x", "saved:y"]
     assert all(output.keys() >= {"name", "text", "tokens", "seconds"} for output in found["outputs"])
     assert found["together_seconds"] > 0 and found["apart_seconds"] > 0 and found["adapters"] == 0
+    assert found["lora"]["fresh"] == 2 and found["lora"]["seconds"] > 0
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main([*map(str, ("generate", *contestants, "--input", "the film was good", "--home", place / "home"))]) == 0
+    assert "2 answers in one batch: " in out.getvalue() and "Switching LoRA adapters (2 of 2 freshly made with rank 8)" in out.getvalue()

@@ -1,6 +1,6 @@
 import pytest
 
-from steering.evaluate.cost import Cost, cost_sentences
+from steering.evaluate.cost import Cost, cost_sentences, times_sentence
 
 LEARNED = ("prompt_tuning", "prefix_tuning")
 
@@ -29,3 +29,15 @@ def test_vectors_are_set_against_the_longest_text_they_can_stand_in_for(seconds,
 def test_nothing_is_said_where_no_text_is_longer():
     costs = [cost("m", "manual", 11, 0.2), cost("x", "prompt_tuning", 11, 0.1), cost("p", "probe", 40, 0.1)]
     assert cost_sentences(costs, LEARNED) == []
+
+
+def test_one_batch_is_set_against_the_other_ways():
+    found = {"outputs": [{}, {}], "together_seconds": 0.1, "apart_seconds": 0.16, "lora_why": ""}
+    lora = {"seconds": 0.25, "attach_seconds": 0.0021, "adapters": 2, "fresh": 2, "rank": 8}
+    assert times_sentence(found | {"lora": lora}) == (
+        "2 answers in one batch: 100 ms. One after the other: 160 ms, 1.6 times as long. Switching LoRA adapters (2 of 2 freshly made with rank 8): "
+        "250 ms, 2.5 times as long; attaching and detaching each once takes 2.1 ms of that."
+    )
+    assert "(all of them trained): 50 ms, 2.0 times faster;" in times_sentence(found | {"lora": lora | {"fresh": 0, "seconds": 0.05}})
+    assert times_sentence(found | {"lora": None, "outputs": [{}]}).startswith("1 answer in one batch")
+    assert times_sentence(found | {"lora": None, "lora_why": "no module."}).endswith("LoRA adapters could not be measured here: no module.")

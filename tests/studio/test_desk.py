@@ -102,3 +102,13 @@ def test_a_rename_leaves_no_placements_under_the_old_name(studio) -> None:
     upload = studio.data.upload("rows.csv", ROWS)
     studio.data.rename(upload.digest, "new")
     assert studio.store.placements("rows.csv") == {} and studio.store.placements("new") == upload.prepared.sides
+
+
+def test_pinned_rows_follow_a_new_name(studio) -> None:
+    upload = studio.data.upload("rows.csv", ROWS)
+    key = upload.prepared.examples[3].key
+    studio.store.pin("rows.csv", key)
+    studio.data.rename(upload.digest, "new")
+    assert studio.store.pins("new") == [key] and studio.store.pins("rows.csv") == []
+    studio.data.delete(upload.digest)
+    assert studio.store.pins("new") == []
