@@ -15,12 +15,12 @@ from steering.engine.memory import Memory, Nothing, input_key, root_digest, scop
 from steering.evaluate.comparison import Judged, compare_classification, compare_generation
 from steering.evaluate.front import Front
 from steering.evaluate.results import Comparison
-from steering.lm.encode import encode_examples, encode_labels
+from steering.lm.encode import encode_examples, scoring
 from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels, score_labels
+from steering.lm.scoring import Ids, Scoring, score_labels
 from steering.methods import LEARNED
 from steering.spec import Example, TaskSpec, digest
 from steering.store import Kept, looked_at
@@ -33,7 +33,7 @@ ROWS_WAITING = 256
 """Rows of one queue: an input with a root of its own (nearest demonstrations) holds that root while it waits."""
 
 
-Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range, Tensor]]]
+Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Scoring], Iterator[tuple[range, Tensor]]]
 """How label log-probabilities are made, as :func:`~steering.lm.scoring.score_labels` does."""
 
 
@@ -220,7 +220,7 @@ Part = dict[int, Any]
 def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:
     if not inputs:
         return
-    labels = encode_labels(lm, task)
+    labels = scoring(lm, task)
     found = (
         contestant.scorer(lm, contestant.root, inputs, labels)
         if contestant.row_root is None
@@ -231,7 +231,7 @@ def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequen
 
 
 def _by_row(
-    lm: FrozenLM, root_of: Callable[[Example], Root], rows: Sequence[Example], inputs: Sequence[Ids], labels: Labels
+    lm: FrozenLM, root_of: Callable[[Example], Root], rows: Sequence[Example], inputs: Sequence[Ids], labels: Scoring
 ) -> Iterator[tuple[range, Tensor]]:
     """Every input under a root of its own: several small trees in one packed row."""
     at = 0
@@ -240,15 +240,17 @@ def _by_row(
         tokens = 0
         while at + len(trees) < len(inputs):
             i = at + len(trees)
-            tree = Tree(root_of(rows[i]), (labels.branch(inputs[i]),))
-            tokens += tree.root.length + tree.branches[0].tokens
+            family = labels.family(inputs[i])
+            tree = Tree(root_of(rows[i]), family.branches)
+            tokens += tree.root.length + family.tokens
             if trees and tokens > lm.tokens_per_slice:
                 break
             trees.append(tree)
         with torch.no_grad():
             logits = lm.logits(trees)
-        yield range(at, at + len(trees)), labels.log_probs(logits).cpu()
-        at += len(trees)
+        part = range(at, at + len(trees))
+        yield part, labels.scores(logits, inputs[at : part.stop]).cpu()
+        at = part.stop
 
 
 def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from steering.data.neutral import neutral
 from steering.engine import fairness
-from steering.engine.comparing import asked, require_classes
+from steering.engine.asking import asked
+from steering.engine.comparing import require_classes
 from steering.engine.contestants import Context
 from steering.engine.cost import measure
 from steering.engine.crossval import row_scores

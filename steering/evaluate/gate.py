@@ -19,6 +19,7 @@ from typing import Any
 
 from steering.errors import SpecError
 from steering.evaluate.decision import ALPHA, METRICS
+from steering.evaluate.pins import kept_words
 from steering.evaluate.results import METRICS_OF, Comparison, Pair
 
 GRAMMAR = "A>=B, A METRIC>=NUMBER, A METRIC<=B, A beats B, A not-worse-than B by POINTS, A within POINTS of B, or A keeps pins"
@@ -169,8 +170,7 @@ def _pins(claim: Claim, comparison: Comparison, names: Mapping[str, str], pins: 
     right = pins.get(names[claim.a], ())
     if not right:
         raise SpecError(f"--gate {claim.said!r}: there are no pinned rows.", "Give them with --pin FILE.")
-    broken = len(right) - sum(right)
-    return broken == 0, f"{len(right) - broken} of {len(right)} pinned rows kept"
+    return all(right), kept_words(right)
 
 
 CHECKS: dict[str, Check] = {

@@ -11,13 +11,14 @@ from safetensors.torch import save_file
 from steering import artifact
 from steering.engine.contestants import Context, build
 from steering.engine.controls import is_control
-from steering.engine.demonstrations import demonstrations, nearest
+from steering.engine.demonstrations import nearest
 from steering.engine.judging import answers, front_of, judge
 from steering.engine.search import found, proposed
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.evaluate.results import Comparison
 from steering.lm.encode import encode_examples, encode_labels
 from steering.lm.generate import Answer, Decoding, generate
+from steering.methods.few_shot import demonstrations
 from steering.spec import Example, RunSpec, TaskSpec
 from steering.store import Store
 
