@@ -28,7 +28,9 @@ from steering.store import Kept, looked_at
 VECTORS = (*LEARNED, "random")
 """Kinds whose embeddings are no text's."""
 ROWS_AT_ONCE = 32
-"""Answers generated in one batch."""
+"""Answers that are under way at a time."""
+ROWS_WAITING = 256
+"""Rows of one queue: an input with a root of its own (nearest demonstrations) holds that root while it waits."""
 
 
 Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Scoring], Iterator[tuple[range, Tensor]]]
@@ -257,15 +259,11 @@ def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequenc
     decoding = Decoding(max_new_tokens=task.max_new_tokens, stop_newline=task.stop == "newline")
     with torch.no_grad():
         shared = lm.to_kv(contestant.root)
-    for at in range(0, len(inputs), ROWS_AT_ONCE):
-        batch = range(at, min(at + ROWS_AT_ONCE, len(inputs)))
-        roots = [shared if contestant.row_root is None else _kv(lm, contestant.row_root(rows[i])) for i in batch]
-        for found in generate(lm, [(root, inputs[i]) for root, i in zip(roots, batch, strict=True)], decoding):
-            last = found
-            yield {}
-        yield {i: answer.text for i, answer in zip(batch, last, strict=True)}
-
-
-def _kv(lm: FrozenLM, root: Root) -> Root:
-    with torch.no_grad():
-        return lm.to_kv(root)
+    for at in range(0, len(inputs), ROWS_WAITING):
+        queue = range(at, min(at + ROWS_WAITING, len(inputs)))
+        roots = [shared if contestant.row_root is None else contestant.row_root(rows[i]) for i in queue]
+        told: set[int] = set()
+        for found in generate(lm, [(root, inputs[i]) for root, i in zip(roots, queue, strict=True)], decoding, ROWS_AT_ONCE):
+            fresh = {i: answer.text for i, answer in zip(queue, found, strict=True) if answer.done and i not in told}
+            told |= fresh.keys()
+            yield fresh

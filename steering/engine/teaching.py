@@ -100,12 +100,9 @@ def _written(lm: FrozenLM, task: TaskSpec, root: Root, inputs: Sequence[Ids]) ->
     with torch.no_grad():
         shared = lm.to_kv(root)
     texts: list[str] = []
-    for at in range(0, len(inputs), ROWS_AT_ONCE):
-        now: list[str] = []
-        for answers in generate(lm, [(shared, ids) for ids in inputs[at : at + ROWS_AT_ONCE]], decoding):
-            now = [answer.text for answer in answers]
-            yield
-        texts += now
+    for answers in generate(lm, [(shared, ids) for ids in inputs], decoding, ROWS_AT_ONCE):
+        texts = [answer.text for answer in answers]
+        yield
     return texts
 
 

@@ -205,7 +205,7 @@ def test_recorded_steps_of_a_run_and_what_it_was_trained_on(lm, home):
     store = Store(home / "store")
     examples = tuple(replace(row, side=side) for row, side in zip(rows(0, 3), ("train", "validation", "test"), strict=True))
     store.add_dataset("films", "d1", {"problems": []}, examples)
-    run = store.add_run(RunSpec(name="r", dataset="d1", task=TASK, method="prompt_tuning"))
+    run = store.add_run(RunSpec(name="r", dataset="d1", task=TASK, method="prompt_tuning", model=lm.id))
     place = Context(TASK, (), [home], store=store)
     with pytest.raises(NotFoundError) as caught:
         build(lm, f"run:{run}@10", place)
