@@ -243,7 +243,8 @@ def _saved(path: Path, made: artifact.Artifact, trainer: Trainer, seconds: float
 def _with_scores(made: artifact.Artifact, comparison: Comparison) -> artifact.Artifact:
     """The same vectors, with what they scored on the held-out rows."""
     learned = comparison.contestants[-1]
-    scores = {name: getattr(learned, name) for name in SCORES if getattr(learned, name) is not None} | {"test_rows": comparison.n}
+    wanted = ("accuracy", "accuracy_ci", "macro_f1", "nll", "exact_match", "chrf")
+    scores = {name: getattr(learned, name) for name in wanted if getattr(learned, name) is not None} | {"test_rows": comparison.n}
     primary = comparison.primary
     card = replace(made.card, scores=made.card.scores | scores, verdict=primary.sentence if primary else "")
     return artifact.Artifact(card, made.tensors)
