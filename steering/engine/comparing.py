@@ -8,14 +8,12 @@ Keys of the result beside the comparison's own (see :mod:`steering.evaluate.resu
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from steering.engine import fairness
+from steering.engine.asking import asked, pinned_rows, to_pins
 from steering.engine.cost import costs_of
-from steering.engine.judging import Contestant, Terms, answers, compared, question
-from steering.engine.memory import Memory, Nothing
+from steering.engine.judging import Contestant, Terms, compared, question
+from steering.engine.memory import Nothing
 from steering.errors import DataError, SpecError
-from steering.evaluate.comparison import Judged
 from steering.evaluate.gate import parse_claim, rule
 from steering.evaluate.results import comparison_json
 from steering.knobs import to_json
@@ -34,8 +32,8 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     """Judge contestants on all rows of a dataset.
 
     Payload: ``contestants``, ``task``, ``rows`` and ``train`` (datasets), ``model``; and, declared beforehand, ``primary`` [a, b], ``margin`` (in
-    points), ``metric``, ``gate`` (claims), ``pins`` (a dataset), ``declared`` {contestant: dataset}, ``skip_trained``. ``cost``:
-    measure requests too; ``fresh``: score everything again; ``side``: only the rows of this side of ``rows``.
+    points), ``metric``, ``gate`` (claims), ``pins`` (a dataset) or ``pinned`` (keys of rows of ``rows``), ``declared`` {contestant: dataset},
+    ``skip_trained``. ``cost``: measure requests too; ``fresh``: score everything again; ``side``: only the rows of this side of ``rows``.
 
     Raises:
         InputError: rows that a contestant was made from; a prompt that holds a test text; claims or metrics that do not apply; unusable scores.
@@ -53,7 +51,8 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     names = dict(zip(specs, [one.name for one in entered], strict=True))
     rows = fairness.apart(entered, rows, skip=skip)
     entered = fairness.flagged(entered, rows, context)
-    pinned = office.store.dataset(payload["pins"]).examples if payload.get("pins") else ()
+    own_pins = pinned_rows(dataset.examples, payload.get("pinned") or ())
+    pinned = office.store.dataset(payload["pins"]).examples if payload.get("pins") else own_pins
     declared = payload.get("primary") or next(([claim.a, claim.b] for claim in claims if claim.b), None)
     terms = Terms(
         primary=_primary(declared, names),
@@ -64,7 +63,7 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
     )
     memory = Nothing() if payload.get("fresh") else office.store
     made = compared(task, (yield from asked(lm, task, entered, rows, memory)), rows, terms)
-    pins = yield from _pins(lm, task, entered, pinned, memory)
+    pins = yield from to_pins(lm, task, entered, pinned, memory, own=pinned is own_pins)
     kept = {one.name: [row["right"][i] for row in pins] for i, one in enumerate(entered)}
     costs = (yield from _costs(lm, task, entered, rows)) if payload.get("cost") else {}
     notes = [*made.notes, *([FEW_ROWS] if len(rows) + len(context.fitted_on) < ESTABLISHING else [])]
@@ -83,21 +82,6 @@ def compare(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         "unchecked": fairness.unchecked(entered),
         "left_out": len(given) - len(rows),
     }
-
-
-def asked(
-    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory
-) -> Generator[dict[str, Any], None, list[Judged]]:
-    """Everybody's answers, as slices of a request: ``judging`` says how far it is."""
-    working = answers(lm, task, entered, rows, memory)
-    while True:
-        try:
-            item = next(working)
-        except StopIteration as end:
-            found: list[Judged] = end.value
-            return found
-        said = item.done % 64 == 0 or item.done == item.rows
-        yield {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}} if said else {}
 
 
 def _costs(lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example]) -> Generator[dict[str, Any], None, dict[str, Any]]:
@@ -154,24 +138,3 @@ def _margin(payload: dict[str, Any], task: TaskSpec) -> float | None:
         raise SpecError(f"the margin is {points!r} points, expected above 0 and up to 100.", "Declare the smallest difference that matters.")
     metric = "accuracy" if task.kind == "classification" else payload.get("metric") or "chrf"
     return float(points) / 100 * (METRICS[metric].top if metric in METRICS else 1.0)
-
-
-def _pins(
-    lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory
-) -> Generator[dict[str, Any], None, list[dict[str, Any]]]:
-    """Pinned rows: what everybody answers, and whether that is right (a text: exactly one of the right ones)."""
-    if not rows:
-        return []
-    results = yield from asked(lm, task, entered, rows, memory)
-    labels = list(task.label_words)
-    said = [[labels[i] for i in np.asarray(one.log_probs).argmax(1)] if labels else list(one.predictions) for one in results]
-    return [
-        {
-            "line": row.row,
-            "values": row.values,
-            "target": row.target,
-            "answers": [texts[i] for texts in said],
-            "right": [texts[i].strip() in {t.strip() for t in (row.target, *row.references)} for texts in said],
-        }
-        for i, row in enumerate(rows)
-    ]

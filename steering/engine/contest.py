@@ -21,10 +21,10 @@ def contest(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any
         NotFoundError: the run was deleted; DataError: it has no held-out rows; otherwise as :func:`~steering.engine.comparing.compare`.
     """
     spec = office.store.run(payload["run"]).spec
-    rows = [row for row in office.store.dataset(spec.dataset).examples if row.side == "test"]
-    if not rows:
+    dataset = office.store.dataset(spec.dataset)
+    if not any(row.side == "test" for row in dataset.examples):
         raise DataError("this run has no held-out rows to judge on.", "Give the file a test part on station 1 and train again.")
-    own = {"task": to_json(spec.task), "rows": spec.dataset, "train": spec.dataset, "side": "test"}
+    own = {"task": to_json(spec.task), "rows": spec.dataset, "train": spec.dataset, "side": "test", "pinned": office.store.pins(dataset.name)}
     judging = False
     for slices, item in enumerate(compare(office, payload | own)):
         if "contestants" in item:

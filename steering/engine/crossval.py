@@ -8,7 +8,8 @@ import numpy as np
 
 from steering.data import folds
 from steering.engine import fairness
-from steering.engine.comparing import asked, groups_of, require_classes
+from steering.engine.asking import asked
+from steering.engine.comparing import groups_of, require_classes
 from steering.engine.contestants import FITTED, Context, parse
 from steering.errors import SpecError
 from steering.evaluate.comparison import Judged

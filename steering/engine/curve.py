@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from steering.engine import fairness
-from steering.engine.comparing import asked, require_classes
+from steering.engine.asking import asked
+from steering.engine.comparing import require_classes
 from steering.engine.contestants import Context, parse
 from steering.engine.crossval import row_scores
 from steering.errors import DataError, SpecError

@@ -12,7 +12,8 @@ import numpy as np
 
 from steering.data.neutral import neutral
 from steering.engine import fairness
-from steering.engine.comparing import asked, require_classes
+from steering.engine.asking import asked
+from steering.engine.comparing import require_classes
 from steering.engine.contestants import Context
 from steering.engine.cost import measure
 from steering.engine.crossval import row_scores
@@ -115,6 +116,7 @@ def _rung(office: "Office", spec: str, depth: str, context: Context, rows: Seque
         first_token_seconds=first,
         seed_spread=max(levels) - min(levels) if len(levels) > 1 else None,
         drift=added,
+        improving=0 < chosen.made.get("best_step", 0) == chosen.made.get("steps", 0),
     )
 
 

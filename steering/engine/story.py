@@ -14,16 +14,16 @@ import numpy as np
 from steering import artifact
 from steering.engine import contestants, trail
 from steering.engine.beginning import Beginning, begin
-from steering.engine.comparing import groups_of
 from steering.engine.desk import Desk
 from steering.engine.estimate import estimate
 from steering.engine.foldwise import foldwise
-from steering.engine.judging import Judging, judge, question
+from steering.engine.judging import Judging
+from steering.engine.own import Judged, own_judgement
 from steering.engine.teaching import agreement
 from steering.engine.views import VIEWS_AFTER, ask_later, look_and_keep
-from steering.evaluate.results import Comparison, comparison_json
+from steering.evaluate.results import Comparison
 from steering.knobs import to_json
-from steering.lm.encode import encode_labels
+from steering.lm.encode import scoring
 from steering.lm.frozen import FrozenLM
 from steering.methods.forms import root_of
 from steering.spec import RunSpec
@@ -41,7 +41,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         SteeringError: of any room; the caller files it with the run.
     """
     desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
-    begun = yield from begin(lm, spec, dataset, desk.folders, desk.inputs(spec.inputs))
+    begun = yield from begin(lm, spec, dataset, desk.starts(spec), desk.inputs(spec.inputs))
     trainer = begun.trainer
     started = time.time()
     yield
@@ -87,7 +87,6 @@ def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Gener
 
 def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> None:
     first, trainer = begun.steerings[0], begun.trainer
-    shared = spec.task.kind == "classification" and encode_labels(lm, spec.task).shared_first
     desk.put(
         "started",
         0,
@@ -100,7 +99,7 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "cut_rows": begun.cut,
             "watched": [{"values": row.values, "target": row.target} for row in begun.watched],
             "note": first.note,
-            "label_note": _label_note(shared),
+            "label_note": scoring(lm, spec.task).note if spec.task.kind == "classification" else "",
             "rate": trainer.members[0].rate,
             "seeds": len(trainer.candidates),
             "folds": trainer.folds,
@@ -109,10 +108,6 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "layout": lm.layout,
         },
     )
-
-
-def _label_note(shared: bool) -> str:
-    return "Two label words begin with the same token, so whole words and an end token are scored." if shared else ""
 
 
 def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
@@ -145,8 +140,8 @@ def _follow(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
 
 def _key(kind: str, data: dict[str, object]) -> str:
     """Events are stored by step and kind: alarms of different kinds and members of one run stand side by side."""
-    if kind == "alarm":
-        return f"alarm.{data['kind']}"
+    if kind in ("alarm", "passed"):
+        return f"{kind}.{data['kind']}"
     return f"{kind}.{data['member']}" if kind in ("step", "validation") and data["member"] else kind
 
 
@@ -161,30 +156,22 @@ def _judge(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk
         return None
     _say_progress(desk, "judging", trainer)
     context = contestants.Context(spec.task, by_side["train"], desk.folders, by_side["validation"], desk.store)
-    own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
-    balance = ["manual+bias"] if own and spec.task.kind == "classification" else []
-    specs = dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}", *balance])
-    entered = []
-    for name in specs:
-        entered.append((yield from contestants.enter(lm, name, context)))
     others = tuple(root_of(lm, member.best).detach() for member in trainer.siblings)
-    entered.append(replace(contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}"), siblings=others))
-    yield
-    rival = begun.lesson.teacher if begun.lesson is not None else entered[len(own)]
-    primary = (entered[-1].name, rival.name)
-    reveal = desk.store.reveal(*question(entered, by_side["test"]))
-    groups = groups_of(by_side["test"], dataset.reading.get("group_column"))
-    for item in judge(lm, spec.task, entered, by_side["test"], primary=primary, reveal=reveal, groups=groups, memory=desk.store):
-        if isinstance(item, Comparison):
-            rows = {"inputs": [row.values for row in by_side["test"]], "lines": [row.row for row in by_side["test"]], "reveal": reveal}
-            desk.put("comparison", trainer.step, comparison_json(item) | rows)
-            return item
+    learned = contestants.learned(lm, begun.kept[0].method, root_of(lm, trainer.best), f"{desk.run} {trainer.step}")
+    pinned = desk.store.pins(dataset.name)
+    judging = own_judgement(lm, spec, dataset, context, replace(learned, siblings=others), desk.store, desk.store, pinned)
+    while True:
+        try:
+            item = next(judging)
+        except StopIteration as end:
+            judged: Judged = end.value
+            desk.put("comparison", trainer.step, judged[1])
+            return judged[0]
         if desk.stopping:
             return None
-        if _worth_saying(item):
+        if item is not None and _worth_saying(item):
             desk.put("judging", 0, asdict(item))
         yield
-    raise AssertionError("judging ends with a comparison")
 
 
 def _judge_folds(lm: FrozenLM, spec: RunSpec, begun: Beginning, dataset: Dataset, desk: Desk) -> Generator[None, None, None]:

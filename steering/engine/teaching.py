@@ -13,7 +13,7 @@ from steering.engine.judging import Contestant
 from steering.errors import DataError
 from steering.evaluate.intervals import wilson
 from steering.evaluate.results import Comparison
-from steering.lm.encode import Encoded, encode_examples, encode_labels
+from steering.lm.encode import Encoded, encode_examples, scoring
 from steering.lm.forest import Branch, Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
@@ -78,7 +78,7 @@ Teaching = Generator[None, None, tuple[Imitation | Text, int]]
 
 def _labels(lm: FrozenLM, spec: RunSpec, teacher: Contestant, rows: Sequence[Example], room: int) -> Teaching:
     """The teacher's label shares."""
-    data, labels = encode_examples(lm, spec.task, rows, room), encode_labels(lm, spec.task)
+    data, labels = encode_examples(lm, spec.task, rows, room), scoring(lm, spec.task)
     parts = []
     for _, log_probs in teacher.scorer(lm, teacher.root, data.inputs, labels):
         parts.append(log_probs)

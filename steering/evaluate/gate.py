@@ -19,6 +19,7 @@ from typing import Any
 
 from steering.errors import SpecError
 from steering.evaluate.decision import ALPHA, METRICS
+from steering.evaluate.pins import kept_words
 from steering.evaluate.results import METRICS_OF, Comparison, Pair
 
 GRAMMAR = "A>=B, A METRIC>=NUMBER, A METRIC<=B, A beats B, A not-worse-than B by POINTS, A within POINTS of B, or A keeps pins"
@@ -169,8 +170,7 @@ def _pins(claim: Claim, comparison: Comparison, names: Mapping[str, str], pins: 
     right = pins.get(names[claim.a], ())
     if not right:
         raise SpecError(f"--gate {claim.said!r}: there are no pinned rows.", "Give them with --pin FILE.")
-    broken = len(right) - sum(right)
-    return broken == 0, f"{len(right) - broken} of {len(right)} pinned rows kept"
+    return all(right), kept_words(right)
 
 
 CHECKS: dict[str, Check] = {
@@ -196,7 +196,9 @@ def _narrow(claim: Claim, comparison: Comparison, names: Mapping[str, str]) -> t
     """The 90 % interval of the difference in points, and how to say it."""
     pair, sign = _pair(comparison, names[claim.a], names[claim.b])
     low, high = (100 * end / METRICS[pair.metric].top for end in _turned(pair.narrow, sign))
-    return low, high, f"90% CI of the difference {low:.1f} to {high:.1f} points"
+    said = f"90% CI of the difference {low:.1f} to {high:.1f} points"
+    fronts = [next(one.front for one in comparison.contestants if one.name == names[name]) for name in (claim.a, claim.b)]
+    return low, high, f"{said}, with {fronts[0]} against {fronts[1]}" if all(fronts) else said
 
 
 def _pair(comparison: Comparison, a: str, b: str) -> tuple[Pair, int]:

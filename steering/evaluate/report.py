@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from steering.evaluate.charts import intervals_svg
+from steering.evaluate.pins import kept_words, of_contestant, ruling
 
 FORMAT = 1
 ROWS_SHOWN = 300
@@ -119,13 +120,19 @@ def _claims(result: Mapping[str, Any]) -> str:
         parts.append("<h2>Claims</h2>" + table("What was claimed beforehand", ["claim", "ruling", "because"], rows))
     if result.get("pins"):
         names = [one["name"] for one in result["contestants"]]
-        rows = [[" | ".join(pin["values"].values()), pin["target"], *_kept(pin)] for pin in result["pins"]]
-        parts.append("<h2>Pinned rows</h2>" + table("Rows that must not break", ["text", "target", *names], rows))
+        rows = [[_place(pin), " | ".join(pin["values"].values()), pin["target"], *_kept(pin)] for pin in result["pins"]]
+        said = [f"{name}: {kept_words(of_contestant(result['pins'], at))}." for at, name in enumerate(names)]
+        listed = "".join(f"<li>{escape(text)}</li>" for text in said)
+        parts.append(f"<h2>Pinned rows</h2><ul>{listed}</ul>" + table("Rows that must not break", ["line", "text", "target", *names], rows))
     return "".join(parts)
 
 
 def _kept(pin: Mapping[str, Any]) -> list[str]:
-    return [f"{'kept' if right else 'broken'}: {text}" for right, text in zip(pin["right"], pin["answers"], strict=True)]
+    return [ruling(right) + (f": {text}" if right is not None else "") for right, text in zip(pin["right"], pin["answers"], strict=True)]
+
+
+def _place(pin: Mapping[str, Any]) -> str:
+    return f"{pin['line']}" + (f" ({pin['side']})" if pin.get("side") else "")
 
 
 def _said(result: Mapping[str, Any]) -> str:

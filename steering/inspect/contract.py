@@ -129,6 +129,12 @@ BY_LABELS = frozenset({"gain", "manual_neighbours"})
 """Views that compare answers between labels."""
 
 
+BY_ANSWER = frozenset({"behaviour", "label_effect"})
+"""Views that look at the first token of the answer."""
+
+UNANSWERED = "looks at where the answer begins; this task scores the input behind each label instead."
+
+
 def require_labels(name: str, subject: Subject) -> TaskSpec:
     """The subject's task, which must be a classification.
 
@@ -142,7 +148,9 @@ def require_labels(name: str, subject: Subject) -> TaskSpec:
 
 
 def unlabelled(name: str, task: TaskSpec) -> str:
-    """Why view ``name`` says nothing of a task without labels; empty where it does."""
+    """Why view ``name`` says nothing of a task: without labels, or with nothing graded where it looks; empty where it does."""
+    if name in BY_ANSWER and task.scoring != "direct":
+        return f"it {UNANSWERED}"
     return f"it compares answers between labels; this task is {task.kind}." if name in BY_LABELS and task.kind != "classification" else ""
 
 

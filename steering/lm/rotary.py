@@ -32,14 +32,22 @@ class Rotary:
 
     def back(self, layer: int, keys: Tensor, positions: Tensor) -> Tensor:
         """Keys [K, T, D] of one layer as they were before they were turned to ``positions`` [T]; fp32."""
+        return self._turned(layer, keys, positions, -1)
+
+    def forth(self, layer: int, keys: Tensor, positions: Tensor) -> Tensor:
+        """Keys [K, T, D] without positions, turned to ``positions`` [T]; fp32. The inverse of :meth:`back`."""
+        return self._turned(layer, keys, positions, 1)
+
+    def _turned(self, layer: int, keys: Tensor, positions: Tensor, sign: int) -> Tensor:
         angles = self.angles[layer]
         if angles is None:
             return keys.float()
         cos, sin = (part[positions][None] for part in angles)
-        turned, kept = keys.float().split([cos.shape[-1], keys.shape[-1] - cos.shape[-1]], dim=-1)
+        moved, kept = keys.float().split([cos.shape[-1], keys.shape[-1] - cos.shape[-1]], dim=-1)
         turn: Any = vars(sys.modules[type(parts(self.lm).attention[layer]).__module__])["apply_rotary_pos_emb"]
-        undone = turn(turned[None], turned[None], cos, -sin)[1][0]
-        return torch.cat([undone / (cos**2 + sin**2), kept], dim=-1)  # cos^2 + sin^2 is not 1 where YaRN scales attention
+        done = turn(moved[None], moved[None], cos, sign * sin)[1][0]
+        scale = cos**2 + sin**2 if sign < 0 else 1.0  # not 1 where YaRN scales attention
+        return torch.cat([done / scale, kept], dim=-1)
 
 
 def rotary(lm: FrozenLM, length: int) -> Rotary:

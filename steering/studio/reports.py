@@ -10,6 +10,7 @@ from steering.evaluate.report import page, report_of
 from steering.knobs import to_json
 from steering.spec import SIDES
 from steering.store import Run, Store
+from steering.studio.pinned import pinned
 
 PACKAGES = ("prompt-steering-studio", "torch", "transformers", "numpy", "scipy", "scikit-learn", "statsmodels", "sacrebleu")
 
@@ -40,7 +41,8 @@ def run_report(store: Store, run: Run, result: dict[str, Any]) -> dict[str, Any]
         "model": {name: engine.get(name, "") for name in ("model", "fingerprint", "device", "dtype")},
         "versions": versions(),
     }
-    whole = {"notes": [], "lines": list(range(1, len(result["rows"]) + 1)), "inputs": [{}] * len(result["rows"])} | result
+    own = {"pins": pinned(store, run, result)}
+    whole = {"notes": [], "lines": list(range(1, len(result["rows"]) + 1)), "inputs": [{}] * len(result["rows"])} | result | own
     return report_of(whole, about)
 
 

@@ -59,6 +59,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "pulse_view",
         "settings",
         "mark",
+        "inputs",
         "contest",
         "slow",
         "asked",
@@ -77,14 +78,15 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "saved": saved.draw,
         "runs": runs.draw,
     }
-    ui.contesting, ui.slowly, ui.deepening = (gr.Timer(seconds, active=False) for seconds in (0.7, 0.4, 2.0))
+    for name, seconds in ("contesting", 0.7), ("slowly", 0.4), ("deepening", 2.0), ("pinning", 0.5), ("composing", 0.5), ("tasking", 0.5):
+        setattr(ui, name, gr.Timer(seconds, active=False))
     with gr.Tabs(elem_id="stations") as ui.tabs:
         for name, title in TITLES.items():
             with gr.Tab(title, id=name, elem_id=f"station-{name}") as ui.tab[name]:
                 setattr(ui, name, draws[name]())
     ui.sets, ui.keeping = ui.data.sets, ui.data.keeping
     ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
-    ui.train.settings, ui.train.mark, ui.train.timer = ui.settings, ui.mark, ui.measuring
+    ui.train.settings, ui.train.mark, ui.train.timer, ui.train.inputs = ui.settings, ui.mark, ui.measuring, ui.inputs
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
 

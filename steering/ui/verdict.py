@@ -8,7 +8,18 @@ import gradio as gr
 from steering.studio import Studio
 from steering.studio.contests import OWN
 from steering.studio.reports import run_report, written
-from steering.ui import text, verdict_blind, verdict_chooser, verdict_deeper, verdict_metrics, verdict_play, verdict_rows, widgets
+from steering.ui import (
+    text,
+    verdict_blind,
+    verdict_chooser,
+    verdict_compose,
+    verdict_deeper,
+    verdict_metrics,
+    verdict_pins,
+    verdict_play,
+    verdict_rows,
+    widgets,
+)
 from steering.ui.downloads import offered
 
 
@@ -27,7 +38,9 @@ def draw() -> SimpleNamespace:
     ui.note = gr.HTML("", elem_id="verdict-note")
     ui.chooser = verdict_chooser.draw()
     ui.rows = verdict_rows.draw()
+    ui.pins = verdict_pins.draw()
     ui.play = verdict_play.draw()
+    ui.compose = verdict_compose.draw()
     ui.blind = verdict_blind.draw()
     ui.deeper = verdict_deeper.draw()
     return ui
@@ -38,14 +51,25 @@ def outputs(ui: SimpleNamespace) -> list[Any]:
     return [
         *(ui.headline, ui.which, ui.dots, ui.table, ui.html, ui.json),
         *verdict_rows.outputs(ui.rows),
+        *verdict_pins.outputs(ui.pins),
         *verdict_chooser.outputs(ui.chooser),
         *verdict_play.outputs(ui.play),
+        *verdict_compose.outputs(ui.compose),
         *verdict_blind.outputs(ui.blind),
         *verdict_deeper.outputs(ui.deeper),
     ]
 
 
-PARTS = 6 + verdict_rows.PARTS + verdict_chooser.PARTS + verdict_play.PARTS + verdict_blind.PARTS + verdict_deeper.PARTS
+PARTS = (
+    6
+    + verdict_rows.PARTS
+    + verdict_pins.PARTS
+    + verdict_chooser.PARTS
+    + verdict_play.PARTS
+    + verdict_compose.PARTS
+    + verdict_blind.PARTS
+    + verdict_deeper.PARTS
+)
 
 
 def show(studio: Studio, run: str, which: str = "") -> list[Any]:
@@ -53,15 +77,19 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
     found = studio.store.run(run)
     index = studio.contests.index(run, which)
     if index is None:
-        play = verdict_play.reset(studio, run, OWN) if found.state in ("done", "stopped") else verdict_play.nothing()
+        ended = found.state in ("done", "stopped")
+        play = verdict_play.reset(studio, run, OWN) if ended else verdict_play.nothing()
+        compose = verdict_compose.reset(studio, run) if ended else verdict_compose.nothing()
         why = "This run has not been judged yet." if found.state != "done" else "This run had no test rows to be judged on."
         return [
             text.empty(why),
             gr.Dropdown(visible=False),
             *("", "", gr.Button(visible=False), gr.Button(visible=False)),
             *verdict_rows.nothing(),
+            *verdict_pins.nothing(),
             *verdict_chooser.nothing(),
             *play,
+            *compose,
             *verdict_blind.nothing(),
             *verdict_deeper.nothing(),
         ]
@@ -74,8 +102,10 @@ def show(studio: Studio, run: str, which: str = "") -> list[Any]:
         numbers(shown),
         *(gr.Button(visible=True), gr.Button(visible=True)),
         *verdict_rows.reset(studio, run, index),
+        *verdict_pins.reset(studio, run, index),
         *further,
         *verdict_play.reset(studio, run, which),
+        *verdict_compose.reset(studio, run),
         *verdict_blind.reset(index),
         *verdict_deeper.reset(studio, run),
     ]

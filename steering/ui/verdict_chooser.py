@@ -9,6 +9,7 @@ from steering.errors import NotFoundError, SpecError
 from steering.spec import RunSpec
 from steering.store import Request, looked_at
 from steering.studio import Studio
+from steering.studio.compositions import measured
 from steering.ui import text
 from steering.ui.verdict_names import short, spoken
 
@@ -33,7 +34,7 @@ def draw() -> SimpleNamespace:
                 elem_classes="stacked",
             )
         with gr.Row():
-            ui.saved = gr.Dropdown([], multiselect=True, label="Saved prompts", elem_id="contest-saved")
+            ui.saved = gr.Dropdown([], multiselect=True, label="Saved prompts, and compositions of them", elem_id="contest-saved")
             ui.steps = gr.Dropdown([], multiselect=True, label="Checkpoints of this run", elem_id="contest-steps")
         with gr.Row():
             ui.shots = gr.Number(4, label="Examples of the few-shot contestants", precision=0, minimum=1, maximum=64, elem_id="contest-shots")
@@ -94,13 +95,14 @@ def reset(studio: Studio, run: str, *, opened: bool | None = None) -> list[Any]:
     found = [*offers(studio, run, spec), *texts(studio, spec)]
     chosen = [value for _, value in found if value in ("none", f"run:{run}") or value.startswith(("prompt:", "distilled:"))]
     names = [item.name for item in studio.saved() if item.card is not None and item.card.run != run and fits(spec, item.card)]
+    composed = [(spoken(one), one) for one in measured(studio.store, studio.store.run(run))]
     steps = [(f"Step {step}", f"run:{run}@{step}") for step in studio.contests.recorded_steps(run)]
     rest = ["", BEST, [], [], 4, 1000, None, None, "", "chrf", True]
     preview = previewed(studio, run, chosen, *rest)
     return [
         gr.Accordion(visible=True, open=opened) if opened is not None else gr.Accordion(visible=True),
         gr.CheckboxGroup(choices=found, value=chosen),
-        gr.Dropdown(choices=[(short(name), f"saved:{name}") for name in names], value=[], multiselect=True),
+        gr.Dropdown(choices=[*((short(name), f"saved:{name}") for name in names), *composed], value=[], multiselect=True),
         gr.Dropdown(choices=steps, value=[], multiselect=True),
         *preview[:2],
         gr.Dropdown(visible=spec.task.kind == "generation"),

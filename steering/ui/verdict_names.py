@@ -40,6 +40,8 @@ SPOKEN: dict[str, Callable[[str], str]] = {
     "saved": short,
     "distilled": lambda value: f"Text found for {short(value)}",
     "strength": _strength,
+    "joined": lambda value: f"{short(value.replace('+', ', then ', 1))}",
+    "averaged": lambda value: f"Average of {short(value.replace('+', ' and ', 1))}",
     "ensemble": lambda value: f"{value.count('+') + 1} prompts together",
     "seeds": lambda value: "All seeds together",
     "search": lambda value: "Searched prompt",

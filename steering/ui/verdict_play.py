@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from steering.data import fields
-from steering.engine.contestants import FITTED, parse
+from steering.engine.contestants import SLOW, parse
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.spec import TaskSpec
 from steering.studio import Studio
@@ -16,8 +16,6 @@ from steering.ui.verdict_names import spoken
 
 PATIENCE_S = 3.0
 STRONGEST = 1.5
-UNFIT = tuple(form for form in FITTED if form != "few-shot")
-"""Contestants that are fitted anew each time: too slow for a playground."""
 ZONES = {"normal": "normal", "caution": "caution: answers begin to drift", "extreme": "extreme: neutral text falls apart here"}
 
 
@@ -66,7 +64,7 @@ def reset(studio: Studio, run: str, which: str = "") -> list[Any]:
     own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
     index = studio.contests.index(run, which)
     judged = list((index.found.get("spec_names") or {}) if index else {})
-    further = [one for one in judged if one.partition(":")[0] not in UNFIT]
+    further = [one for one in judged if one.partition(":")[0] not in SLOW]
     names = list(dict.fromkeys(["none", *own, f"few-shot:{spec.few_shot}", *further, f"run:{run}"]))
     choices = [("Your prompt" if one in own else spoken(one), one) for one in names]
     chosen = ["none", *own, f"few-shot:{spec.few_shot}", f"run:{run}"]
@@ -149,7 +147,7 @@ def contestants(studio: Studio, run: str, who: Any, on: Any, strength: Any) -> l
     value = number(strength, "the strength", 0, STRONGEST)
     made = []
     for one in map(str, who or []):
-        if parse(one)[0] in UNFIT:
+        if parse(one)[0] in SLOW:
             raise SpecError(f"contestant {one!r} is fitted anew each time, which takes too long here.", "Leave it out.")
         mine = one == f"run:{run}"
         dialled = f"strength:{value:g}@{saved_name(studio, run)}" if value != 1 and saved_name(studio, run) else one

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict_blind, verdict_deeper, verdict_play, verdict_tint
+from steering.ui import verdict_blind, verdict_compose, verdict_deeper, verdict_play, verdict_tint
 from steering.ui.handlers import POLL, QUIET, guarded
 
 TYPED = "prompt-steering-typed"
@@ -29,6 +29,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     zones = guarded(lambda run, value: verdict_play.zone_line(studio, run, value), 1)
     play.strength.change(zones, [ui.run, play.strength], play.zone, trigger_mode="always_last", **POLL)
     _wire_slow(studio, ui)
+    _wire_compose(studio, ui)
     _wire_blind(studio, ui)
     _wire_deeper(studio, ui)
 
@@ -45,6 +46,15 @@ def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
     ticks = guarded(lambda *values: verdict_tint.tick(studio, *values), 6, 4)
     shown = [ui.slow, ui.slowly, play.zone, play.measure, play.note, play.tint]
     ui.slowly.tick(ticks, [ui.run, ui.slow, play.strength], shown, **POLL)
+
+
+def _wire_compose(studio: Studio, ui: SimpleNamespace) -> None:
+    play, compose = ui.verdict.play, ui.verdict.compose
+    asks = guarded(lambda run, *values: verdict_compose.ask(studio, run, *values), 5, 3)
+    given = [ui.run, *verdict_play.given(play), *verdict_compose.given(compose)]
+    compose.go.click(asks, given, [ui.play, play.answers, ui.asked, compose.measured, ui.composing], **QUIET)
+    ui.composing.tick(guarded(lambda run: verdict_compose.tick(studio, run), 2), ui.run, [compose.measured, ui.composing], **POLL)
+    ui.judged.change(guarded(lambda run: verdict_compose.attach(studio, run), 1), ui.run, ui.composing, **POLL)
 
 
 def _wire_blind(studio: Studio, ui: SimpleNamespace) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import verdict, verdict_chooser, verdict_rows, wire_play
+from steering.ui import verdict, verdict_chooser, verdict_rows, wire_pins, wire_play
 from steering.ui.handlers import POLL, QUIET, guarded
 
 PRESS = "() => setTimeout(() => document.querySelector('#{0} a, #{0}')?.click(), 200)"
@@ -24,6 +24,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
         pressed.success(None, None, None, js=PRESS.format("verdict-report"), **QUIET)
     _wire_rows(studio, ui)
     _wire_contest(studio, ui)
+    wire_pins.wire(studio, ui)
     wire_play.wire(studio, ui, demo)
 
 
@@ -47,8 +48,9 @@ def _wire_rows(studio: Studio, ui: SimpleNamespace) -> None:
         """A contestant in the chart was pressed: it is looked at."""
         return [gr.update(value=str(event.id)), *paired(run, which, str(event.id), b, sort, label, search, place)]
 
-    for source in (rows.strip, rows.classes, rows.rows):
+    for source in (rows.strip, rows.classes):
         source.pick(pick, given, filled, **POLL)
+    rows.rows.pick(pick, given, filled, **POLL).then(**wire_pins.refresh(studio, ui))
     own.dots.pick(look, given, [rows.a, rows.classes, *changed], **POLL)
     for button, form in ((rows.csv, "csv"), (rows.jsonl, "jsonl")):
         writes = guarded(lambda *values, form=form: [gr.skip(), verdict_rows.exported(studio, *values[:2], form, *values[2:])], 2)

@@ -10,7 +10,7 @@ import torch
 from benchmarks import pairing, speed, theirs
 from benchmarks.batch import long, short
 from benchmarks.ledger import Ledger
-from benchmarks.memory import Variant, peak_kb, peak_mb, reset_peak
+from benchmarks.memory import peak_mb
 from benchmarks.rate import linear_shapes, matmul_rate, parameters
 from benchmarks.timing import compare, interleaved
 from steering.lm.load import load
@@ -70,19 +70,21 @@ def test_the_command_prints_json(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["error"]["message"].endswith("sst2 holds no train file.")
 
 
-def test_a_peak_is_measured_in_a_process_of_its_own(folder, monkeypatch):
-    variant = Variant(side="ours", method="prompt_tuning", virtual_tokens=4, dtype="fp32", batch=4, model=str(folder), data="")
-    assert peak_mb(variant) >= 0
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(RuntimeError, match=r"measuring the memory of Variant\(.* failed"):
-        peak_mb(variant)
+def test_a_peak_counts_what_lives_at_once_and_nothing_that_was_there():
+    kept = torch.ones(64, 2**20, dtype=torch.uint8)
+
+    def step() -> None:
+        first = kept + 1
+        del first
+        _ = (kept + 2) + 3  # two at once
+
+    assert 128 <= peak_mb(step) < 130
 
 
-def test_a_peak_is_seen_and_forgotten():
-    before = reset_peak()
-    block = torch.ones(64, 1024, 1024, dtype=torch.uint8)
-    assert peak_kb() - before > 60 * 1024
-    del block
+def test_peaks_of_both_sides_stand_in_the_table(folder, tmp_path):
+    plan = speed.Plan(methods=("prompt_tuning",), virtual_tokens=(9,), batch=4, rounds=1, long=0, model=str(folder))
+    rows = speed.run(plan, Ledger(tmp_path / "speed.jsonl", speed.KEYS), lambda line: None)["rows"]
+    assert all(row["ours_peak_mb"] > 0 and row["peft_peak_mb"] > 0 for row in rows)
 
 
 def test_long_rows_are_as_long_as_asked_for(lm):

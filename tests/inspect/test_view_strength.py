@@ -18,6 +18,7 @@ from steering.inspect.subjects import as_prefix, learned, of_text, start
 from steering.inspect.zones import Zones, picture, zones_in, zones_of
 from steering.lm.forest import Branch, Tree
 from steering.lm.root import Root
+from steering.slices import finished
 
 BRANCHES = (Branch((5, 6, 7), 1), Branch((8, 9, 3, 1), 2))
 
@@ -95,7 +96,7 @@ def test_the_curve_knows_its_best_and_reports_it_on_held_out_rows(loud):
     assert [row["strength"] for row in table.rows] == list(STRENGTHS)
     assert {row["strength"] for row in table.rows if row["held_out_loss"] is not None} >= {0.0, 1.0}
     assert next(row for row in table.rows if row["strength"] == 0.5)["accuracy"] == 1.0
-    alone, shown = measured.done(zones(loud, given)), zones_in(result_from_json(result_to_json(result)))
+    alone, shown = finished(zones(loud, given)), zones_in(result_from_json(result_to_json(result)))
     assert shown.normal == pytest.approx(alone.normal, abs=1e-3) and shown.caution == pytest.approx(alone.caution, abs=1e-3)
     assert [row["zone"] for row in table.rows] == [alone.zone(a) for a in STRENGTHS]
     assert picture(alone) in result.parts
@@ -106,7 +107,7 @@ def test_the_curve_knows_its_best_and_reports_it_on_held_out_rows(loud):
 
 def test_zones_follow_the_perplexity_of_neutral_text(loud):
     subject = moved(loud, "soft_prompt", ids=tuple(loud.encode(measured.TEXT)))
-    found = measured.done(zones(loud, subject))
+    found = finished(zones(loud, subject))
     factors = dict(found.factors)
     assert factors[0.0] == 1.0 and found.zone(0.0) == "normal"
     assert found.caution[0] <= found.normal[0] <= 0 <= found.normal[1] <= found.caution[1]
