@@ -7,6 +7,7 @@ events are keyed so that repeating overwrites.
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from steering.engine.foldwise import foldwise
 from steering.engine.judging import Judging
 from steering.engine.own import Judged, own_judgement
 from steering.engine.teaching import agreement
-from steering.engine.views import look_and_keep
+from steering.engine.views import VIEWS_AFTER, ask_later, look_and_keep
 from steering.evaluate.results import Comparison
 from steering.knobs import to_json
 from steering.lm.encode import scoring
@@ -31,9 +32,6 @@ from steering.train.events import Snapshot, Tick
 from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
-
-VIEWS_AFTER = ("neighbours", "trajectory", "map")
-"""Views that every finished run carries, where they apply: those that take a second or two. Others are made when they are asked for."""
 
 
 def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator[None]:
@@ -70,6 +68,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     for name in VIEWS_AFTER:
         for _ in look_and_keep(lm, desk.store, made, name):
             yield
+    ask_later(desk.store, path.stem, made)
 
 
 def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
@@ -216,14 +215,11 @@ def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> arti
     return artifact.Artifact(card, tensors)
 
 
-def _saved(path: object, made: artifact.Artifact, trainer: Trainer, seconds: float) -> dict[str, object]:
-    from pathlib import Path
-
-    where = Path(str(path))
+def _saved(path: Path, made: artifact.Artifact, trainer: Trainer, seconds: float) -> dict[str, object]:
     return {
-        "name": where.name.removesuffix(".safetensors"),
-        "path": str(where),
-        "file_bytes": where.stat().st_size,
+        "name": path.stem,
+        "path": str(path),
+        "file_bytes": path.stat().st_size,
         "digest": made.digest,
         "best_step": trainer.best_step,
         "steps": trainer.step,

@@ -8,7 +8,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,6 +23,8 @@ from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids, Labels, Target, score_labels, score_targets
 from steering.spec import Example, TaskSpec
+
+T = TypeVar("T")
 
 PREVIEW = 16
 """Rows of a preview."""
@@ -83,10 +85,15 @@ class Bench:
 
     def first(self, count: int) -> "Bench":
         """The first rows alone; what they scored is shared."""
+        return self.part(range(min(count, len(self))))
+
+    def part(self, at: Sequence[int]) -> "Bench":
+        """The rows at these positions alone; what they scored is shared."""
         part = object.__new__(Bench)
         part.lm, part.scoring = self.lm, self.scoring
-        part.rows, part.truth, part.inputs = self.rows[:count], self.truth[:count], self.inputs[:count]
-        part.targets, part._items = self.targets[:count], self._items[:count]
+        part.truth = self.truth[list(at)] if len(self.truth) else self.truth
+        part.rows, part.inputs, part.targets = _pick(self.rows, at), _pick(self.inputs, at), _pick(self.targets, at)
+        part._items = _pick(self._items, at)
         return part
 
     def score(self, root: Root, message: str) -> Generator[Progress, None, Scored]:
@@ -114,6 +121,11 @@ class Bench:
 
     def _targets(self, root: Root, items: list[Any]) -> Any:
         return score_targets(self.lm, root, items) if items else ()
+
+
+def _pick(given: tuple[T, ...], at: Sequence[int]) -> tuple[T, ...]:
+    """Those at these positions; nothing of nothing."""
+    return tuple(given[i] for i in at) if given else ()
 
 
 def scored(log_probs: Any, truth: Any) -> Scored:

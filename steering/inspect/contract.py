@@ -6,7 +6,7 @@ page lists the views before torch is there; the arithmetic is imported inside ``
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from steering.errors import SpecError
 from steering.inspect.results import Result
@@ -116,6 +116,13 @@ def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[
     given = {"prompts": digest(sorted(prompts)) if prompts else "", "text": digest(text) if text else ""}
     parts = {"rows": rows, "other": other, **given}
     return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
+
+
+def question(name: str, view: str, model: str, **given: Any) -> dict[str, Any]:
+    """The payload of the request ``inspect``: one view of the saved prompt ``name``. ``given``: ``data``, ``rows``, ``other``, ``prompts``, ``text``
+    and ``again``, as far as they are not empty by default."""
+    blank: dict[str, Any] = {"data": "", "rows": "", "other": "", "prompts": [], "text": ""}
+    return {"name": name, "view": view, "model": model, **blank, **given}
 
 
 BY_LABELS = frozenset({"gain", "manual_neighbours"})

@@ -9,7 +9,7 @@ from steering import artifact
 from steering.data import samples
 from steering.errors import NotFoundError, SpecError
 from steering.inspect import VIEWS, result_from_json, view
-from steering.inspect.contract import FORMS, address
+from steering.inspect.contract import FORMS, address, question
 from steering.inspect.distil import found_text
 from steering.inspect.zones import zones_in, zones_json
 from steering.store import Request, Store
@@ -43,10 +43,9 @@ class ViewDesk:
             raise SpecError(f"view {view_name!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
         if other:
             self._read(other)
-        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text}
+        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text, **({"again": True} if again else {})}
         data = self.stand_in(made.card) if view(view_name).rows_needed else ""
-        question = {"name": name, "view": view_name, "model": made.card.model, "data": data, **extra}
-        return self.store.add_request("inspect", question | ({"again": True} if again else {}))
+        return self.store.add_request("inspect", question(name, view_name, made.card.model, data=data, **extra))
 
     def look(self, name: str, *, rows: str = "", other: str = "", text: str = "") -> Looked:
         """Where all views of a saved prompt stand, measured as :meth:`ask` is told to.
@@ -55,10 +54,10 @@ class ViewDesk:
             NotFoundError, ArtifactError: no such prompt, or one that cannot be read.
         """
         made = self._read(name)
-        question = {"name": name, "rows": rows, "other": other, "text": text}
+        wanted = {"name": name, "rows": rows, "other": other, "text": text}
         asked: dict[str, Request] = {}
         for request in self.store.requests("inspect"):  # newest first
-            if all(request.payload.get(key, "") == value for key, value in question.items()) and not request.payload.get("prompts"):
+            if all(request.payload.get(key, "") == value for key, value in wanted.items()) and not request.payload.get("prompts"):
                 asked.setdefault(str(request.payload["view"]), request)
         second = self._read(other).digest if other else ""
         kept = self.store.views(address(made.digest, rows, second, (), text))

@@ -118,6 +118,8 @@ def show(studio: Studio, *given: Any) -> list[Any]:
     panel = vectors_panel.value(view, pairs, rows_of(studio, own, chosen), at)
     made = vectors_make.newest(studio, own.name)
     waiting = [one.request.id for _, looked in columns for one in looked.at_work() if one.request is not None]
+    if not studio.store.runs(("queued", "running")):  # else they wait for its end, and asking often would take time from it
+        waiting += [one.request.id for one in columns[0][1].coming() if one.request is not None]
     waiting += [made.id] if made is not None and made.state in ("waiting", "running") else []
     return [
         " ".join(waiting),

@@ -98,7 +98,7 @@ def distilled(found: str, name: str, run: str) -> str:
         f'<h4>As a manual contestant</h4><p class="prose">{text.safe(found)}</p>'
         "<p>It counts as made from the rows that the vectors were trained on and the search looked at, so it is never judged on them.</p>"
         f'<p class="quiet">{where}For compare on the command line this is the contestant</p>'
-        f'<pre class="form">{text.safe(f"distilled:{name}")}</pre>'
+        f'<pre class="contestant">{text.safe(f"distilled:{name}")}</pre>'
     )
 
 

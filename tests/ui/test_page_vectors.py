@@ -8,6 +8,7 @@ import pytest
 
 from steering import artifact
 from steering.errors import NotFoundError, SpecError
+from steering.inspect.contract import question
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.studio.studio import SHIPPED
 from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_picks, vectors_slots, vectors_summary, vectors_table, verdict_chooser
@@ -174,6 +175,18 @@ def test_a_kept_view_is_measured_again_once_and_shown_meanwhile(written) -> None
     assert not asked(written, "gain"), "what is not kept is measured, not measured again"
     with pytest.raises(NotFoundError, match="beside this prompt"):
         vectors_picks.pick(written.studio, "again:1:ablation", "mine")
+
+
+def test_what_comes_by_itself_is_said_and_can_be_asked_for_at_once(written) -> None:
+    written.save()
+    request = written.studio.store.add_request("inspect", question("mine", "gain", "m"), idle=True)
+    found = shown(written, "mine", "gain")
+    assert "measured without asking, once nothing is training" in found["summary"] and request in found["request"]
+    assert 'data-pick="run:0:gain"' in panel(found)[0]["head"]
+    written.run(state="running")
+    assert request not in shown(written, "mine", "gain")["request"], "it waits for the end of the run"
+    vectors_picks.pick(written.studio, "run:0:gain", "mine")
+    assert [one.state for one in asked(written, "gain")] == ["waiting", "idle"]
 
 
 def test_what_a_view_costs_is_said_before_it_runs(written) -> None:
