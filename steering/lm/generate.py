@@ -39,7 +39,8 @@ class Answer:
 
 
 LEAVING = 0.25
-"""Share of a batch that must have finished before it is arranged anew: moving the others' keys and values costs about a step."""
+"""Share of a batch that must have finished before it is arranged anew, because the others' keys and values are moved then.
+A guess; shares were not compared."""
 
 
 def generate(lm: FrozenLM, requests: Sequence[tuple[Root, Ids]], decoding: Decoding, at_once: int | None = None) -> Iterator[list[Answer]]:
