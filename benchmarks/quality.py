@@ -26,6 +26,7 @@ from steering.engine.judging import Judging, judge
 from steering.errors import SpecError
 from steering.knobs import from_json, to_json
 from steering.lm.frozen import FrozenLM
+from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL, Recipe, digest
 
 KEYS = ("set", "contestant", "seed", "shots", "digest")
@@ -72,7 +73,7 @@ def run(plan: Plan, lm: FrozenLM, ledger: Ledger, say: Say) -> list[Row]:
     for number, (seed, name, entrant) in enumerate(cells, start=1):
         recipe = from_json(Recipe, plan.recipe | {"seed": seed})
         drawn = trial(plan.data, name, seed=seed, shots=plan.shots, rows=plan.rows, test_rows=plan.test_rows)
-        key = {"set": name, "contestant": entrant, "seed": seed, "shots": _shots(plan, drawn), "digest": row_digest(lm, drawn, recipe)}
+        key = {"set": name, "contestant": entrant, "seed": seed, "shots": _shots(plan, drawn), "digest": row_digest(lm, drawn, entrant, recipe)}
         row = ledger.find(**key)
         if row is None:
             say(f"{number}/{len(cells)} {name}, seed {seed}, {entrant}")
@@ -86,10 +87,12 @@ def _shots(plan: Plan, drawn: Trial) -> int:
     return plan.shots if drawn.task.kind == "classification" else plan.rows
 
 
-def row_digest(lm: FrozenLM, drawn: Trial, recipe: Recipe) -> str:
+def row_digest(lm: FrozenLM, drawn: Trial, entrant: str, recipe: Recipe) -> str:
     """Everything else that decides a row."""
     test = sorted(e.key for e in drawn.test)
     rest = {"task": to_json(drawn.task), "recipe": to_json(recipe), "test": test, "demonstrations": drawn.demonstrations}
+    if entrant in LEARNED:
+        rest["rate"] = LEARNED[entrant].rate
     return digest(rest | {"model": lm.fingerprint, "dtype": str(lm.dtype)})
 
 
