@@ -13,6 +13,7 @@ from steering.inspect.untrusted import hubs, undertrained
 from steering.inspect.vocabulary import Vocabulary, vocabulary
 from steering.lm.attention import NAME
 from steering.lm.frozen import FrozenLM
+from steering.slices import finished
 
 
 def table(rows):
@@ -35,20 +36,20 @@ def test_planted_hubs_are_found_among_thousands():
     planted = [17, 2001]
     rows[planted] = 0.0
     rows[planted[0], 0], rows[planted[1], 0] = 1.0, -1.0
-    found = measured.done(hubs(*table(rows)))
+    found = finished(hubs(*table(rows)))
     assert found.nonzero()[:, 0].tolist() == planted
 
 
 @pytest.mark.parametrize("size", [(4000, 64), (300, 32), (8, 4)])
 def test_random_entries_have_no_hubs(size):
-    assert not measured.done(hubs(*table(normal(*size)))).any()
+    assert not finished(hubs(*table(normal(*size)))).any()
 
 
 def test_a_crowd_is_no_hub():
     """Thirty near copies of one another are in each other's lists only: CSLS takes their crowd away."""
     rows = normal(3000, 128)
     rows[:30] = rows[0] + 0.05 * normal(30, 128, seed=3)
-    assert not measured.done(hubs(*table(rows))).any()
+    assert not finished(hubs(*table(rows))).any()
 
 
 def test_entries_that_lie_where_unused_ones_lie_are_undertrained():
@@ -75,13 +76,13 @@ def test_what_is_hidden_is_counted_and_never_named():
     size = len(tiny.tokenizer())
     config = hf.LlamaConfig(**{**tiny.config("llama").to_dict(), "vocab_size": size + 24})
     model = hf.AutoModelForCausalLM.from_config(config, attn_implementation=NAME).float()
-    words = measured.done(vocabulary(tiny.build())).ids[:2].tolist()
+    words = finished(vocabulary(tiny.build())).ids[:2].tolist()
     with torch.no_grad():
         weight = model.get_input_embeddings().weight
         weight[size:] = 0.001 * normal(24, weight.shape[1])
         weight[words] = 0.0005 * normal(2, weight.shape[1], seed=1)
     lm = FrozenLM(model, tiny.tokenizer(), id="tiny-padded", layout="forest")
-    vocab = measured.done(vocabulary(lm))
+    vocab = finished(vocabulary(lm))
     assert vocab.hidden["undertrained"] == 2 and vocab.hidden["unused"] == 24 and "hubs" not in vocab.hidden
     assert not set(words) & set(vocab.ids.tolist()) and len(vocab.position) == len(vocab.ids) == len(vocab.lengths)
     ids = lm.encode("the film is")
