@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -21,10 +21,12 @@ from benchmarks.ledger import Ledger, Row, table
 from benchmarks.machine import machine
 from benchmarks.sets import Trial, trial
 from benchmarks.tasks import task
+from benchmarks.telling import Say, told
 from steering.engine.judging import Judging, judge
-from steering.errors import SpecError, SteeringError
+from steering.errors import SpecError
 from steering.knobs import from_json, to_json
 from steering.lm.frozen import FrozenLM
+from steering.methods import LEARNED
 from steering.spec import EMBEDDED_MODEL, Recipe, digest
 
 KEYS = ("set", "contestant", "seed", "shots", "digest")
@@ -64,14 +66,14 @@ class Plan:
         ]
 
 
-def run(plan: Plan, lm: FrozenLM, ledger: Ledger, say: Callable[[str], None]) -> list[Row]:
+def run(plan: Plan, lm: FrozenLM, ledger: Ledger, say: Say) -> list[Row]:
     """Measure what the ledger does not hold yet; the rows of the plan, in its order."""
     rows = []
     cells = plan.cells()
     for number, (seed, name, entrant) in enumerate(cells, start=1):
         recipe = from_json(Recipe, plan.recipe | {"seed": seed})
         drawn = trial(plan.data, name, seed=seed, shots=plan.shots, rows=plan.rows, test_rows=plan.test_rows)
-        key = {"set": name, "contestant": entrant, "seed": seed, "shots": _shots(plan, drawn), "digest": row_digest(lm, drawn, recipe)}
+        key = {"set": name, "contestant": entrant, "seed": seed, "shots": _shots(plan, drawn), "digest": row_digest(lm, drawn, entrant, recipe)}
         row = ledger.find(**key)
         if row is None:
             say(f"{number}/{len(cells)} {name}, seed {seed}, {entrant}")
@@ -85,10 +87,12 @@ def _shots(plan: Plan, drawn: Trial) -> int:
     return plan.shots if drawn.task.kind == "classification" else plan.rows
 
 
-def row_digest(lm: FrozenLM, drawn: Trial, recipe: Recipe) -> str:
+def row_digest(lm: FrozenLM, drawn: Trial, entrant: str, recipe: Recipe) -> str:
     """Everything else that decides a row."""
     test = sorted(e.key for e in drawn.test)
     rest = {"task": to_json(drawn.task), "recipe": to_json(recipe), "test": test, "demonstrations": drawn.demonstrations}
+    if entrant in LEARNED:
+        rest["rate"] = LEARNED[entrant].rate
     return digest(rest | {"model": lm.fingerprint, "dtype": str(lm.dtype)})
 
 
@@ -178,13 +182,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 2 where the request is at fault."""
     given = parser().parse_args(arguments)
-    from steering.lm.load import load
 
-    def say(line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+    def work(say: Say) -> Row:
+        from steering.lm.load import load
 
-    try:
         plan = Plan(
             data=given.data,
             sets=tuple(given.sets.split(",")),
@@ -197,14 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         lm = load(given.model)
         rows = run(plan, lm, Ledger(given.out, KEYS), say)
-    except SteeringError as error:
-        say(str(error))
-        if given.json:
-            sys.stdout.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
-        return 2
-    found = {"rows": rows, "summary": summary(rows), "machine": machine() | {"model": lm.id, "dtype": str(lm.dtype).removeprefix("torch.")}}
-    sys.stdout.write((json.dumps(found, ensure_ascii=False) if given.json else report(rows)) + "\n")
-    return 0
+        return {"rows": rows, "summary": summary(rows), "machine": machine() | {"model": lm.id, "dtype": str(lm.dtype).removeprefix("torch.")}}
+
+    return told(work, lambda found: report(found["rows"]), as_json=given.json)
 
 
 if __name__ == "__main__":

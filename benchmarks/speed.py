@@ -7,7 +7,6 @@ rerun goes on there; changed code is measured anew.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import Any
 from benchmarks.batch import Batch
 from benchmarks.ledger import Ledger, Row, table
 from benchmarks.machine import machine
+from benchmarks.telling import Say, told
 from benchmarks.timing import compare, interleaved
-from steering.errors import SteeringError
 from steering.lm.frozen import FrozenLM
 from steering.spec import EMBEDDED_MODEL, digest
 
@@ -56,7 +55,7 @@ class Plan:
 class Bench:
     """Models, rows and results of one call."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, say: Say) -> None:
         from benchmarks.batch import short
         from benchmarks.precision import DTYPES
         from steering.lm.load import load
@@ -162,7 +161,7 @@ class Bench:
         return self.have(self.key("long", dtype="bf16"), make)
 
 
-def run(plan: Plan, ledger: Ledger, say: Callable[[str], None]) -> Row:
+def run(plan: Plan, ledger: Ledger, say: Say) -> Row:
     """Measure what the ledger does not hold yet; the object that is printed."""
     from benchmarks.precision import PAIRS
 
@@ -229,21 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 2 where the request is at fault."""
     given = parser().parse_args(arguments)
 
-    def say(line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-    common = {"model": given.model, "data": given.data, "batch": given.batch}
-    try:
+    def work(say: Say) -> Row:
+        common = {"model": given.model, "data": given.data, "batch": given.batch}
         plan = Plan.quick(**common) if given.quick else Plan(rounds=given.rounds, **common)
-        found = run(plan, Ledger(given.out, KEYS), say)
-    except SteeringError as error:
-        say(str(error))
-        if given.json:
-            sys.stdout.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False) + "\n")
-        return 2
-    sys.stdout.write((json.dumps(found, ensure_ascii=False) if given.json else report(found)) + "\n")
-    return 0
+        return run(plan, Ledger(given.out, KEYS), say)
+
+    return told(work, report, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,14 @@ def describe(cls: type) -> list[Knob]:
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:
-    """``int | None`` is (int, True); ``Literal["a"]`` is (str, False)."""
+    """``int | None`` is (int, True); ``Literal["a"]`` is (str, False); a tuple of anything is (tuple, False)."""
     if isinstance(hint, types.UnionType):
         inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return inner[0], True
     if typing.get_origin(hint) is typing.Literal:
         return str, False
+    if typing.get_origin(hint) is tuple:
+        return tuple, False
     return hint, False
 
 
@@ -161,7 +163,7 @@ def _typed(name: str, hint: Any, item: Any, is_knob: bool = False) -> Any:
         return from_json(hint, item)  # type: ignore[arg-type]
     if hint is float and isinstance(item, int) and not isinstance(item, bool):
         return float(item) if abs(item) < 1e300 else math.inf
-    if hint is Any or is_knob:
+    if hint is Any or (is_knob and origin is not tuple):
         return item
     if origin is typing.Literal:
         if item not in inner:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steering.errors import SpecError
-from steering.knobs import knob, to_json
+from steering.knobs import check, knob, to_json
 
 Kind = Literal["classification", "generation"]
 Side = Literal["train", "validation", "test"]
@@ -18,6 +18,9 @@ Severity = Literal["blocking", "warning", "note"]
 
 EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
 """Name of the model that comes out of a PyPI wheel, without any model hub."""
+
+SCORINGS = ("direct", "channel")
+"""Which of input and label word is scored given the other."""
 
 KINDS: tuple[Kind, ...] = ("classification", "generation")
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
@@ -53,7 +56,7 @@ class TaskSpec:
     """What the model is asked to do, the same for every contestant.
 
     The model reads ``prompt`` (or what replaces it), then ``template`` with the row's columns filled in, and is graded on the label word or
-    target that follows.
+    target that follows; or, with ``scoring`` "channel", on the input behind each label word in turn (steering/lm/channel.py).
     """
 
     kind: Kind
@@ -62,6 +65,22 @@ class TaskSpec:
     label_words: dict[str, str] = field(default_factory=dict)
     stop: Literal["newline", "end"] = "newline"
     max_new_tokens: int = knob(64, "longest answer that is generated", low=1, high=1024, unit="tokens")
+    scoring: str = knob(
+        "direct",
+        "direct: how likely each label word follows the input; channel: how likely each makes the input (K labels, K times the work)",
+        choices=SCORINGS,
+    )
+
+
+def check_task(task: TaskSpec) -> TaskSpec:
+    """The task, if its settings hold and fit each other.
+
+    Raises:
+        SpecError: a setting is out of range, or texts are to be scored by channel.
+    """
+    if task.kind != "classification" and task.scoring != "direct":
+        raise SpecError(f"scoring is {task.scoring!r}, but there are no label words: this task writes texts.", "Leave scoring at 'direct'.")
+    return check(task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +162,12 @@ class RunSpec:
     options: dict[str, Any] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
     model: str = EMBEDDED_MODEL
-    imitate: str = ""
+    imitate: str = knob("", "learn to answer as a longer prompt does, labels unused: few-shot:8, or prompt: with its text")
     inputs: str = ""
-    variants: tuple[dict[str, Any], ...] = ()
+    variants: tuple[dict[str, Any], ...] = knob(
+        (),
+        "train further settings beside this one and keep the best by validation, one a line: learning_rate=0.1, or layers=last 4; virtual_tokens=8",
+    )
     few_shot: int = knob(4, "demonstrations that the few-shot contestant is given", low=1, high=64)
     seeds: int = knob(1, "seeds trained together; the median one is kept, and their spread is said", low=1, high=16, unit="seeds", expert=False)
 

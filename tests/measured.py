@@ -51,12 +51,3 @@ def rows(lm, vectors, start=()):
     from steering.inspect import final, look
 
     return final(look("neighbours", lm, Subject(name="tried", vectors={"soft_prompt": vectors}, start_ids=tuple(start)))).rows
-
-
-def done(work):
-    """A generator's value, its slices left out."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value

@@ -171,8 +171,10 @@ def test_every_knob_can_be_drawn_and_its_default_fits(cls: type) -> None:
     knobs = describe(cls)
     assert {item.name for item in knobs} == {f.name for f in dataclasses.fields(cls) if f.metadata}
     for item in knobs:
-        assert item.help and item.type in (int, float, str, bool)
-        assert item.type is bool or item.choices or item.type is str or item.low is not None or item.high is not None, f"{item.name} has no range"
+        assert item.help and item.type in (int, float, str, bool, tuple)
+        assert item.type is bool or item.choices or item.type in (str, tuple) or item.low is not None or item.high is not None, (
+            f"{item.name} has no range"
+        )
         assert item.default is not None or item.optional
     if all(f.default is not dataclasses.MISSING for f in dataclasses.fields(cls)):
         check(cls())

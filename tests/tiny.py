@@ -18,19 +18,19 @@ WORDS = (
 
 
 @cache
-def tokenizer() -> Any:
-    """Byte-level: every text can be encoded; common words are one token, with or without a leading space."""
+def tokenizer(words: tuple[str, ...] = WORDS, *, whole: bool = False) -> Any:
+    """Byte-level: every text can be encoded; common words are one token, with or without a leading space (``whole``: all of them for certain)."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: i for i, symbol in enumerate(["<|end|>", *alphabet])}
     merges: list[tuple[str, str]] = []
-    for word in [spelling for bare in WORDS for spelling in (bare, "Ġ" + bare)]:
+    for word in [spelling for bare in words for spelling in (bare, "Ġ" + bare)]:
         have = word[0]
         for letter in word[1:]:
             if (have, letter) not in merges:
                 merges.append((have, letter))
                 vocabulary.setdefault(have + letter, len(vocabulary))
             have += letter
-    core = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=whole))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     return hf.PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|end|>", pad_token="<|end|>")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steering.cli.columns import columns
+from steering.cli.columns import columns, scoring
 from steering.cli.foreground import Foreground
 from steering.cli.reporting import about, write_report
 from steering.cli.settings import label_words
@@ -15,7 +15,7 @@ from steering.data import fields, limits_of
 from steering.errors import SpecError
 from steering.evaluate.gate import GRAMMAR, parse_claim
 from steering.knobs import to_json
-from steering.spec import EMBEDDED_MODEL, TaskSpec
+from steering.spec import EMBEDDED_MODEL, TaskSpec, check_task
 from steering.studio import Reading, Studio, Upload
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONTESTANTS = (
     "none, prompt:TEXT, few-shot:K (few-shot:K@SEED, few-shot:K@nearest, few-shot:@LINE,LINE), saved:NAME, run:ID[@STEP], ensemble:A+B, random[:P]; "
+    "distilled:NAME (the text that inspect --view distil found); "
     "made from --train: lora, probe, manual+bias, majority, tune:METHOD[,NAME=VALUE], search[:BUDGET]; repeat it"
 )
 METRICS = ("chrf", "rouge_l", "exact_match", "json_field_f1")
@@ -142,6 +143,8 @@ def _task(studio: Studio, args: argparse.Namespace, specs: list[str], upload: Up
         raise SpecError("the saved prompts belong to different models.", "Compare prompts of one model.")
     if len({(card.task.kind, *sorted(card.task.label_words)) for card in cards}) > 1:
         raise SpecError("the saved prompts belong to different tasks.", "Compare prompts of one task.")
+    if len({card.task.scoring for card in cards}) > 1 and not args.scoring:
+        raise SpecError("the saved prompts were trained with different ways of scoring.", "Say with --scoring which one all of them are judged with.")
     if len({card.task.template for card in cards}) > 1 and not args.template:
         raise SpecError("the saved prompts were trained with different templates.", "Say with --template which one all of them are judged with.")
     task = cards[0].task if cards else upload.task if upload else TaskSpec(kind="generation", template="{text}\n")
@@ -149,9 +152,11 @@ def _task(studio: Studio, args: argparse.Namespace, specs: list[str], upload: Up
         raise SpecError(f"the saved prompt is for {task.kind}, the file for {upload.task.kind}.", "Compare contestants on a file of their own task.")
     if args.template:
         task = replace(task, template=args.template.replace("\\n", "\n"))
+    if args.scoring:
+        task = replace(task, scoring=args.scoring)
     if args.label_words:
         task = replace(task, label_words={**task.label_words, **label_words(args.label_words)})
-    return task, args.model or (cards[0].model if cards else EMBEDDED_MODEL)
+    return check_task(task), args.model or (cards[0].model if cards else EMBEDDED_MODEL)
 
 
 def add_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -186,3 +191,4 @@ def _contestants(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="")
     parser.add_argument("--template", default="")
     parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
+    scoring(parser)

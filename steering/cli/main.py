@@ -12,6 +12,7 @@ from typing import Any
 
 from steering.cli import compare, exchange, looking, report, training, verbs
 from steering.cli.columns import columns as _columns
+from steering.cli.columns import scoring as _scoring
 from steering.errors import InputError, SteeringError, StorageError
 from steering.methods import LEARNED
 from steering.spec import EFFORTS, EMBEDDED_MODEL
@@ -141,6 +142,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", default=None, help="the prompt you use today: training starts there")
     parser.add_argument("--template", default="")
     parser.add_argument("--label-words", default="", metavar="RAW=WORD,...")
+    _scoring(parser)
     parser.add_argument("--validation", type=Path, help="your own validation rows")
     parser.add_argument("--test", type=Path, help="your own test rows")
     parser.add_argument("--virtual-tokens", type=int)

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 from steering.store import Run
 from steering.studio import Studio
+from steering.studio.runview import alarm_text
 
 BAR = 24
 EVERY_S = 0.5
@@ -94,7 +95,10 @@ def _story(result: dict[str, Any]) -> list[str]:
         f" best after step {result['best_step']} (validation loss {best['nll'] or 0:.3f}).",
         "",
     ]
+    parts += [clean(alarm_text(alarm)) for alarm in result.get("alarms", [])]
     parts += _contestants(result["comparison"])
+    if result.get("imitation"):
+        parts += ["", clean(result["imitation"]["sentence"])]
     parts += ["", f"{result['verdict']['kind'].upper()}: {clean(result['verdict']['sentence'])}", clean(result["verdict"]["detail"])]
     if result.get("neighbours"):
         parts += ["", *_neighbours(result["neighbours"])]

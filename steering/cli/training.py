@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from steering.cli.foreground import Foreground
-from steering.cli.settings import method_options, variant
+from steering.cli.settings import method_options
 from steering.cli.verbs import Ended, read_file, task_of
 from steering.data import limits_of
 from steering.knobs import check
 from steering.spec import Recipe, Side, effort
 from steering.studio import Reading, RunView, Studio
+from steering.studio.beside import written_variant
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         Reading(text_column=args.text_column, label_column=args.label_column, near=True),
         extra={side: read_file(path) for side, path in own if path is not None},
     )
-    task = task_of(upload, args.prompt, args.template, args.label_words)
+    task = task_of(upload, args.prompt, args.template, args.label_words, args.scoring)
     given = {"steps": args.steps, "seed": args.seed, "learning_rate": args.learning_rate, "batch_size": args.batch_size}
     chosen = effort(args.effort)
     recipe = check(Recipe(**chosen.recipe | {name: value for name, value in given.items() if value is not None}))
@@ -39,7 +40,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         seeds=chosen.seeds if args.seeds is None else args.seeds,
         imitate=args.imitate,
         inputs=read_file(args.inputs) if args.inputs else b"",
-        variants=[variant(args.method, text) for text in args.variants],
+        variants=[written_variant(args.method, text, "--try") for text in args.variants],
     )
     run = studio.start(spec)
     return _finish(studio, run)

@@ -46,7 +46,7 @@ def check_file(args: argparse.Namespace) -> dict[str, Any]:
         return unmapped(read(args.file.name, content, options), error)  # refuses again what is no data; what is data is described
 
 
-def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> TaskSpec:
+def task_of(upload: Upload, prompt: str | None, template: str, words: str, scoring: str = "") -> TaskSpec:
     """The task guessed from a file, with what was said on the command line."""
     task = upload.task
     changes: dict[str, Any] = {}
@@ -56,6 +56,8 @@ def task_of(upload: Upload, prompt: str | None, template: str, words: str) -> Ta
         changes["template"] = template.replace("\\n", "\n")
     if words:
         changes["label_words"] = {**task.label_words, **label_words(words)}
+    if scoring:
+        changes["scoring"] = scoring
     return replace(task, **changes)
 
 

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steering.engine.judging import Contestant, answers
+from steering.engine.judging import Contestant, Judging, answers
 from steering.engine.memory import Memory
 from steering.evaluate.comparison import Judged
 from steering.evaluate.pins import is_kept
 from steering.knobs import to_json
 from steering.lm.frozen import FrozenLM
+from steering.slices import relayed
 from steering.spec import Example, TaskSpec
 
 if TYPE_CHECKING:
@@ -23,15 +24,14 @@ def asked(
     lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory
 ) -> Generator[dict[str, Any], None, list[Judged]]:
     """Everybody's answers, as slices of a request: ``judging`` says how far it is."""
-    working = answers(lm, task, entered, rows, memory)
-    while True:
-        try:
-            item = next(working)
-        except StopIteration as end:
-            found: list[Judged] = end.value
-            return found
-        said = item.done % 64 == 0 or item.done == item.rows
-        yield {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}} if said else {}
+    return (yield from relayed(answers(lm, task, entered, rows, memory), _said))
+
+
+def _said(item: Judging) -> dict[str, Any]:
+    """Now and then, how far it is."""
+    if item.done % 64 and item.done != item.rows:
+        return {}
+    return {"judging": {"contestant": item.contestant, "done": item.done, "rows": item.rows}}
 
 
 def to_pins(lm: FrozenLM, task: TaskSpec, entered: Sequence[Contestant], rows: Sequence[Example], memory: Memory, *, own: bool = False) -> Slices:

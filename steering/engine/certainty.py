@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from steering.lm.encode import encode_labels, encode_text
+from steering.lm.encode import encode_text, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import score_labels
@@ -18,7 +18,7 @@ def certainty(lm: FrozenLM, root: Root, task: TaskSpec, rows: Sequence[tuple[int
     Raises:
         TemplateError: the labels cannot be told apart, or the prompt leaves no room.
     """
-    labels = encode_labels(lm, task)
+    labels = scoring(lm, task)
     inputs = [encode_text(lm, task, {"text": text}, root.length) for _, text in rows]
     margins: list[float] = []
     for _, log_probs in score_labels(lm, root, inputs, labels):

@@ -8,7 +8,7 @@ from steering import artifact
 from steering.engine.contestants import Context, build, contestant, fitting, learned
 from steering.engine.judging import Contestant
 from steering.engine.trail import read_trail
-from steering.errors import NotFoundError, SpecError
+from steering.errors import ArtifactError, NotFoundError, SpecError
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.methods.forms import root_of
@@ -30,11 +30,21 @@ def saved(lm: FrozenLM, value: str, context: Context) -> "Making":
 
 
 def of_run(lm: FrozenLM, value: str, context: Context) -> "Making":
-    """What a run holds as its best so far (its step 0 is the manual prompt), or as it stood at a recorded step."""
+    """What a run holds as its best so far (its step 0 is the manual prompt), or as it stood at a recorded step.
+
+    Raises:
+        NotFoundError: no such run or step; ArtifactError: it is a run of another model; SpecError: of another task.
+    """
     run, mark, step = value.partition("@")
     if context.store is None:
         raise SpecError(f"run:{value} needs the store that holds the run.", "Compare in the app's home folder, or use saved:NAME.")
     spec = context.store.run(run).spec  # says it where the run was deleted
+    if spec.model != lm.id:
+        raise ArtifactError(
+            f"run {run!r} is a run of the model {spec.model}; the loaded model is {lm.id}.",
+            f"Compare contestants of one model (here --model {spec.model}).",
+        )
+    require_task(f"run:{value}", spec.task, context.task)
     seen = trained_on(context.store, spec.dataset)
     if mark:
         root = _recorded(lm, context.store, run, step)

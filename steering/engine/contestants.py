@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steering import artifact
-from steering.errors import SpecError
+from steering.errors import ArtifactError, SpecError
 from steering.methods import METHODS, Saved, Setting, options
+from steering.slices import finished
 from steering.spec import Example, TaskSpec, digest
 from steering.store import Store
 
@@ -75,13 +76,7 @@ def build(lm: "FrozenLM", spec: str, context: Context) -> "Contestant":
     Raises:
         As :func:`enter`.
     """
-    making = enter(lm, spec, context)
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            made: Contestant = end.value
-            return made
+    return finished(enter(lm, spec, context))
 
 
 def learned(lm: "FrozenLM", method: str, root: "Root", identity: str) -> "Contestant":
@@ -130,12 +125,18 @@ def _few_shot(lm: "FrozenLM", value: str, context: Context) -> "Contestant":
 
 
 def saved_start(lm: "FrozenLM", folders: list[Path], name: str) -> Saved:
-    """What a run may start from: the vectors of a saved prompt of this model.
+    """What a run may start from: the vectors of a saved prompt of this model. ``name`` may end in @ and the digest that it must have.
 
     Raises:
-        NotFoundError, ArtifactError: no such saved prompt, or one of another model.
+        NotFoundError, ArtifactError: no such saved prompt, one of another model, or another one than the digest says.
     """
-    found, vectors = fitting(lm, folders, name)
+    plain, _, pinned = name.partition("@")
+    found, vectors = fitting(lm, folders, plain)
+    if pinned not in ("", found.digest):
+        raise ArtifactError(
+            f"the saved prompt {plain!r} is no longer the one that this run was to start from: it holds {found.digest}, expected {pinned}.",
+            "Bring the old file back, or start another run from the new one.",
+        )
     return Saved(vectors, found.card.header)
 
 
@@ -177,6 +178,7 @@ FORMS: dict[str, "Form"] = {
     "prompt": _at_once(_prompt),
     "few-shot": _at_once(_few_shot),
     "saved": _elsewhere("checkpoints", "saved"),
+    "distilled": _elsewhere("distilled", "distilled"),
     "run": _elsewhere("checkpoints", "of_run"),
     "lora": _elsewhere("references", "lora"),
     "probe": _elsewhere("references", "probe"),
@@ -195,23 +197,12 @@ FORMS: dict[str, "Form"] = {
 
 BARE = ("none", "lora", "probe", "manual+bias", "majority")
 """Forms without a value."""
-VALUED = ("prompt", "few-shot", "saved", "run", "tune", "prompts", "ensemble", "seeds", "strength", "joined", "averaged")
+VALUED = ("prompt", "few-shot", "saved", "distilled", "run", "tune", "prompts", "ensemble", "seeds", "strength", "joined", "averaged")
 """Forms that need one."""
 SHAPES = (
     *("none", "prompt:TEXT", "few-shot:K[@SEED|@nearest]", "few-shot:@LINE,LINE", "saved:NAME", "run:ID[@STEP]", "ensemble:A+B", "seeds:RUN"),
-    *(
-        "strength:VALUE@NAME",
-        "joined:A+B",
-        "averaged:A+B",
-        "lora",
-        "probe",
-        "manual+bias",
-        "tune:METHOD[,NAME=VALUE]",
-        "prompts:LINES",
-        "search[:BUDGET]",
-        "majority",
-    ),
-    "random[:P][@SEED]",
+    *("distilled:NAME", "strength:VALUE@NAME", "joined:A+B", "averaged:A+B", "lora", "probe", "manual+bias", "tune:METHOD[,NAME=VALUE]"),
+    *("prompts:LINES", "search[:BUDGET]", "majority", "random[:P][@SEED]"),
 )
 """All forms as a person writes them."""
 FITTED = ("few-shot", "lora", "probe", "manual+bias", "tune", "prompts", "search", "majority")

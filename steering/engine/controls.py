@@ -15,7 +15,7 @@ from steering.errors import DataError, SpecError
 from steering.lm.encode import prompt_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels
+from steering.lm.scoring import Ids, Scoring
 from steering.methods.vectors import require_room
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def majority(lm: FrozenLM, value: str, context: Context) -> "Making":
     shares = torch.tensor([counts[label] + 1.0 for label in context.task.label_words])
     log_probs = (shares / shares.sum()).log()
 
-    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Scoring) -> Iterator[tuple[range, Tensor]]:
         yield range(len(inputs)), log_probs.expand(len(inputs), -1)
 
     made = contestant(lm, "majority", "majority", "always the commonest label", Root(embeds=lm.embed(())), str(log_probs.tolist()))

@@ -9,10 +9,9 @@ from steering.data import render
 from steering.engine.contestants import Context, contestant
 from steering.engine.judging import Contestant
 from steering.errors import DataError, SpecError
-from steering.lm.encode import SEPARATOR, answer_text, prompt_text
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.methods.few_shot import draw
+from steering.methods.few_shot import demonstrations, draw
 from steering.methods.vectors import require_room
 from steering.spec import Example, TaskSpec
 
@@ -39,15 +38,6 @@ def chosen(lm: FrozenLM, value: str, context: Context) -> Contestant:
     if not count:
         return _fixed(lm, name, f"{how.count(',') + 1} chosen demonstrations", _lines(how, context.train), context)
     raise SpecError(f"few-shot:{value} is not known.", "Write few-shot:4@7 (another draw), few-shot:4@nearest, or few-shot:@3,17 (lines).")
-
-
-def demonstrations(task: TaskSpec, rows: Sequence[Example]) -> str:
-    """The manual prompt followed by solved rows."""
-    parts = [prompt_text(task.prompt)]
-    for row in rows:
-        answer = task.label_words.get(row.target, row.target)
-        parts.append(render(task.template, row.values) + answer_text(task.template, answer) + SEPARATOR)
-    return "".join(parts)
 
 
 def _fixed(lm: FrozenLM, name: str, spoken: str, rows: Sequence[Example], context: Context) -> Contestant:

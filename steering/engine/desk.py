@@ -4,15 +4,19 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from steering import artifact
-from steering.data import ReadOptions, read, text_columns
-from steering.errors import DataError
+from steering.data.inputs import texts_of
+from steering.engine.plans import plans
+from steering.errors import ArtifactError, NotFoundError
+from steering.spec import RunSpec
 from steering.store import Store, replace_file
 from steering.train.state import LAYOUT, State
 
@@ -57,6 +61,24 @@ class Desk:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return None
 
+    def starts(self, spec: RunSpec) -> list[Path]:
+        """Where saved prompts to start from are looked for: beside the checkpoint first, where the run keeps its own copies from its first beginning
+        on, so that it goes on from the same vectors whatever becomes of the files. What is not there or another one is left for the reader to say."""
+        own = self.folder / "starts"
+        for written in dict.fromkeys(str(plan.options.get("start_from", "")).strip() for plan in plans(spec)):
+            name, _, pinned = written.partition("@")
+            kept = own / f"{artifact.safe_name(name)}.safetensors"
+            if not name or kept.exists():
+                continue
+            try:
+                found = artifact.find(self.folders, name)
+                if pinned in ("", artifact.read(found).digest):
+                    own.mkdir(exist_ok=True)
+                    replace_file(kept, partial(_copied, found))
+            except (NotFoundError, ArtifactError):
+                continue
+        return [own, *self.folders]
+
     def inputs(self, content: str) -> list[str]:
         """Texts of a kept file without labels; none where there is no such file.
 
@@ -65,11 +87,7 @@ class Desk:
         """
         if not content:
             return []
-        table = read("inputs", self.store.content(content), ReadOptions(unlabelled=True))
-        columns = text_columns(table)
-        if not columns:
-            raise DataError(f"the inputs have no column of text (columns: {', '.join(table.columns)}).", "Choose a file with one text a row.")
-        return [text for text in table.column(columns[0]) if text]
+        return texts_of(self.store.content(content))
 
     def put(self, kind: str, at: int, data: dict[str, Any], **columns: Any) -> None:
         """Store one event of step ``at``, and changes of the run's row with it."""
@@ -82,3 +100,7 @@ class Desk:
         mine = [item.name for item in artifact.listing([folder]) if item.card is not None and item.card.run == self.run]
         name = mine[0] if mine else artifact.free_name(self.folders, name)
         return artifact.write(folder, artifact.Artifact(replace(made.card, name=name), made.tensors))
+
+
+def _copied(source: Path, target: Path) -> None:
+    copyfile(source, target)

@@ -18,7 +18,7 @@ from steering.engine.trail import read_seeds
 from steering.errors import SpecError
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels
+from steering.lm.scoring import Ids, Scoring
 from steering.methods.forms import root_of
 from steering.spec import digest
 
@@ -68,7 +68,7 @@ def seeds(lm: FrozenLM, value: str, context: Context) -> "Making":
 def joined(lm: FrozenLM, name: str, members: Sequence[Contestant]) -> Contestant:
     """Members that were made already, as one contestant."""
 
-    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Scoring) -> Iterator[tuple[range, Tensor]]:
         for i, ids in enumerate(inputs):
             found = [log_probs for one in members for _, log_probs in one.scorer(lm, one.root, [ids], labels)]
             yield range(i, i + 1), mean_log_probs(found)

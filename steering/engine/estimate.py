@@ -78,7 +78,7 @@ def fitting(trainer: Trainer) -> Generator[None, None, Thrift]:
     if free is None:
         return usual
     member = trainer.members[0]
-    sizes = [member.material.train.branch(row).tokens for row in range(len(member.material.train))]
+    sizes = [member.material.train.family(row).tokens for row in range(len(member.material.train))]
     row, needed = sizes.index(max(sizes)), None
     for recompute in (False, True) if lm.recomputes else (False,):
         needed = _needed(member, row, recompute)
@@ -133,7 +133,7 @@ def _look_seconds(trainer: Trainer) -> Generator[None, None, float]:
     rows = member.material.validation
     if rows is None:
         return 0.0
-    slices = len(list(chunks([rows.branch(row) for row in range(len(rows))], trainer.lm.tokens_per_slice)))
+    slices = len(list(chunks([rows.family(row) for row in range(len(rows))], trainer.lm.tokens_per_slice)))
     start, done = time.perf_counter(), 0
     spent = 0.0
     for _ in member.look():

@@ -21,6 +21,7 @@ from steering.evaluate.decision import METRICS
 from steering.knobs import to_json
 from steering.lm.frozen import FrozenLM
 from steering.methods.forms import root_of
+from steering.slices import relayed
 from steering.spec import Example, RunSpec
 
 NOTE = "All folds stop at the step that their mean chose, which flatters the learned prompt a little."
@@ -57,14 +58,8 @@ def _entered(
     context = contestants.Context(spec.task, others, desk.folders, (), desk.store)
     entered = []
     for name in ("none", *([f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []), f"few-shot:{spec.few_shot}"):
-        making = contestants.enter(lm, name, context)
-        while True:
-            try:
-                next(making)
-                yield {}
-            except StopIteration as end:
-                entered.append(end.value)
-                break
+        one = yield from relayed(contestants.enter(lm, name, context), lambda _: {})
+        entered.append(one)
     fold = begun.trainer.members[len(begun.trainer.candidates) + number]
     learned = contestants.learned(lm, spec.method, root_of(lm, fold.best).detach(), f"{desk.run} fold {number} of step {fold.best_step}")
     return [*entered, learned]

@@ -13,21 +13,27 @@ from torch import Tensor
 
 from steering.engine.memory import Memory, Nothing, input_key, root_digest, scope_of
 from steering.evaluate.comparison import Judged, compare_classification, compare_generation
+from steering.evaluate.front import Front
 from steering.evaluate.results import Comparison
-from steering.lm.encode import encode_examples, encode_labels
+from steering.lm.encode import encode_examples, scoring
 from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels, score_labels
+from steering.lm.scoring import Ids, Scoring, score_labels
+from steering.methods import LEARNED
 from steering.spec import Example, TaskSpec, digest
 from steering.store import Kept, looked_at
 
+VECTORS = (*LEARNED, "random")
+"""Kinds whose embeddings are no text's."""
 ROWS_AT_ONCE = 32
-"""Answers generated in one batch."""
+"""Answers that are under way at a time."""
+ROWS_WAITING = 256
+"""Rows of one queue: an input with a root of its own (nearest demonstrations) holds that root while it waits."""
 
 
-Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Labels], Iterator[tuple[range, Tensor]]]
+Scorer = Callable[[FrozenLM, Root, Sequence[Ids], Scoring], Iterator[tuple[range, Tensor]]]
 """How label log-probabilities are made, as :func:`~steering.lm.scoring.score_labels` does."""
 
 
@@ -64,6 +70,17 @@ class Judging:
     contestant: str
     done: int
     rows: int
+
+
+def front_of(one: Contestant, header: int) -> Front | None:
+    """What it puts before every input, behind the ``header`` tokens that everybody has; None where that depends on the row, or it is several."""
+    if one.row_root is not None or len(one.members) > 1:
+        return None
+    count = max(0, one.root.length - header)
+    if one.root.kv is not None:
+        return Front(unit="slots", count=count)
+    text = one.root.adapter is not None or one.kind not in VECTORS
+    return Front(unit="tokens" if text else "vectors", count=count, changed=one.root.adapter is not None)
 
 
 def question(contestants: Sequence[Contestant], rows: Sequence[Example]) -> tuple[str, str]:
@@ -145,6 +162,7 @@ def answers(lm: FrozenLM, task: TaskSpec, contestants: Sequence[Contestant], row
                 seed_log_probs=tuple(torch.tensor(found).numpy() for found in seeds) if labels else (),
                 seed_predictions=() if labels else tuple(tuple(found) for found in seeds),
                 prompt_tokens=contestant.root.length,
+                front=front_of(contestant, len(lm.header)),
                 seconds=seconds,
                 fingerprint=contestant.fingerprint,
                 spoken=contestant.spoken,
@@ -202,7 +220,7 @@ Part = dict[int, Any]
 def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:
     if not inputs:
         return
-    labels = encode_labels(lm, task)
+    labels = scoring(lm, task)
     found = (
         contestant.scorer(lm, contestant.root, inputs, labels)
         if contestant.row_root is None
@@ -213,7 +231,7 @@ def _labels(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequen
 
 
 def _by_row(
-    lm: FrozenLM, root_of: Callable[[Example], Root], rows: Sequence[Example], inputs: Sequence[Ids], labels: Labels
+    lm: FrozenLM, root_of: Callable[[Example], Root], rows: Sequence[Example], inputs: Sequence[Ids], labels: Scoring
 ) -> Iterator[tuple[range, Tensor]]:
     """Every input under a root of its own: several small trees in one packed row."""
     at = 0
@@ -222,15 +240,17 @@ def _by_row(
         tokens = 0
         while at + len(trees) < len(inputs):
             i = at + len(trees)
-            tree = Tree(root_of(rows[i]), (labels.branch(inputs[i]),))
-            tokens += tree.root.length + tree.branches[0].tokens
+            family = labels.family(inputs[i])
+            tree = Tree(root_of(rows[i]), family.branches)
+            tokens += tree.root.length + family.tokens
             if trees and tokens > lm.tokens_per_slice:
                 break
             trees.append(tree)
         with torch.no_grad():
             logits = lm.logits(trees)
-        yield range(at, at + len(trees)), labels.log_probs(logits).cpu()
-        at += len(trees)
+        part = range(at, at + len(trees))
+        yield part, labels.scores(logits, inputs[at : part.stop]).cpu()
+        at = part.stop
 
 
 def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequence[Ids], rows: Sequence[Example]) -> Iterator[Part]:
@@ -239,15 +259,11 @@ def _texts(lm: FrozenLM, task: TaskSpec, contestant: Contestant, inputs: Sequenc
     decoding = Decoding(max_new_tokens=task.max_new_tokens, stop_newline=task.stop == "newline")
     with torch.no_grad():
         shared = lm.to_kv(contestant.root)
-    for at in range(0, len(inputs), ROWS_AT_ONCE):
-        batch = range(at, min(at + ROWS_AT_ONCE, len(inputs)))
-        roots = [shared if contestant.row_root is None else _kv(lm, contestant.row_root(rows[i])) for i in batch]
-        for found in generate(lm, [(root, inputs[i]) for root, i in zip(roots, batch, strict=True)], decoding):
-            last = found
-            yield {}
-        yield {i: answer.text for i, answer in zip(batch, last, strict=True)}
-
-
-def _kv(lm: FrozenLM, root: Root) -> Root:
-    with torch.no_grad():
-        return lm.to_kv(root)
+    for at in range(0, len(inputs), ROWS_WAITING):
+        queue = range(at, min(at + ROWS_WAITING, len(inputs)))
+        roots = [shared if contestant.row_root is None else contestant.row_root(rows[i]) for i in queue]
+        told: set[int] = set()
+        for found in generate(lm, [(root, inputs[i]) for root, i in zip(roots, queue, strict=True)], decoding, ROWS_AT_ONCE):
+            fresh = {i: answer.text for i, answer in zip(queue, found, strict=True) if answer.done and i not in told}
+            told |= fresh.keys()
+            yield fresh

@@ -116,6 +116,7 @@ def _rung(office: "Office", spec: str, depth: str, context: Context, rows: Seque
         first_token_seconds=first,
         seed_spread=max(levels) - min(levels) if len(levels) > 1 else None,
         drift=added,
+        improving=0 < chosen.made.get("best_step", 0) == chosen.made.get("steps", 0),
     )
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from steering.lm.encode import encode_labels
+from steering.lm.encode import scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.lm.scoring import Ids
@@ -41,8 +41,7 @@ def scope_of(lm: FrozenLM, task: TaskSpec, fingerprint: str) -> str:
     """Everything beside the input that an answer depends on: the contestant, the model as it runs here, label words or decoding."""
     how: dict[str, object] = {"who": fingerprint, "model": lm.fingerprint, "dtype": str(lm.dtype), "device": lm.device.type, "layout": lm.layout}
     if task.kind == "classification":
-        labels = encode_labels(lm, task)
-        return digest(how | {"words": labels.words, "end": labels.end})
+        return digest(how | scoring(lm, task).key)
     return digest(how | {"stop": task.stop, "most": task.max_new_tokens})
 
 

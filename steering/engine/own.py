@@ -17,6 +17,7 @@ from steering.errors import NotFoundError
 from steering.evaluate.results import Comparison, comparison_json
 from steering.lm.frozen import FrozenLM
 from steering.methods.forms import root_of
+from steering.slices import relayed
 from steering.spec import RunSpec
 from steering.store import Dataset, Store
 
@@ -38,13 +39,7 @@ def own_judgement(
     balance = ["manual+bias"] if own and spec.task.kind == "classification" else []
     entered: dict[str, Contestant] = {}
     for name in dict.fromkeys(["none", *own, spec.imitate or f"few-shot:{spec.few_shot}", *balance]):
-        making = contestants.enter(lm, name, context)
-        while name not in entered:
-            try:
-                next(making)
-                yield None
-            except StopIteration as end:
-                entered[name] = end.value
+        entered[name] = yield from contestants.enter(lm, name, context)
     many = [*entered.values(), learned]
     rival = entered[spec.imitate] if spec.imitate else many[len(own)]
     reveal = store.reveal(*question(many, rows))
@@ -54,13 +49,7 @@ def own_judgement(
             comparison = item
             break
         yield item
-    answering, pins = to_pins(lm, spec.task, many, pinned_rows(dataset.examples, pinned), memory, own=True), None
-    while pins is None:
-        try:
-            next(answering)
-            yield None
-        except StopIteration as end:
-            pins = end.value
+    pins = yield from relayed(to_pins(lm, spec.task, many, pinned_rows(dataset.examples, pinned), memory, own=True), lambda _: None)
     about = {"inputs": [row.values for row in rows], "lines": [row.row for row in rows], "reveal": reveal, "pins": pins}
     return comparison, comparison_json(comparison) | about
 

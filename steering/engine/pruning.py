@@ -13,13 +13,15 @@ from steering.engine.views import subject as as_subject
 from steering.errors import SpecError
 from steering.evaluate.shares import mean
 from steering.inspect.bench import Scored
-from steering.inspect.between import Zones, vectors_at
+from steering.inspect.between import vectors_at
 from steering.inspect.between import zones as measure_zones
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.masking import prune as prune_slots
 from steering.inspect.phrases import nats, rounded
 from steering.inspect.subjects import bench, learned
+from steering.inspect.zones import Zones, zones_json
 from steering.lm.frozen import FrozenLM
+from steering.slices import relayed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +42,7 @@ def prune(office: "Office", payload: dict[str, Any]) -> Slices:
     lm, made = office.lm, office.saved(payload["name"])
     subject = subject_with_rows(lm, office.store, made, Measured(data=payload.get("data", ""), rows=payload.get("rows", "")))
     rows = bench(lm, subject, subject.validation, learned(lm, subject))
-    pruned = yield from _said(prune_slots(lm, subject, rows))
+    pruned = yield from relayed(prune_slots(lm, subject, rows), _said)
     result: dict[str, Any] = {"artifact": "", "slots": [slot + 1 for slot in pruned.slots]}
     result["validation"] = {"rows": len(rows), "before": round(pruned.before, 5), "after": round(pruned.after, 5)}
     if not pruned.slots:
@@ -78,8 +80,8 @@ def zones(office: "Office", payload: dict[str, Any]) -> Slices:
         NotFoundError, ArtifactError: no such prompt, or its start is not recorded.
     """
     made = office.saved(payload["name"])
-    found: Zones = yield from _said(measure_zones(office.lm, as_subject(office.lm, made)))
-    told = {"normal": list(found.normal), "caution": list(found.caution), "factors": [list(pair) for pair in found.factors]}
+    found: Zones = yield from relayed(measure_zones(office.lm, as_subject(office.lm, made)), _said)
+    told = zones_json(found)
     office.store.put_view(made.digest, "zones", told)
     yield told
 
@@ -88,8 +90,8 @@ def _report(lm: FrozenLM, before: Subject, after: Subject) -> Generator[dict[str
     """Both on the held-out rows, paired."""
     roots = learned(lm, before), learned(lm, after)
     rows = bench(lm, before, before.rows, *roots)
-    old: Scored = yield from _said(rows.score(roots[0], "running it as it was"))
-    new: Scored = yield from _said(rows.score(roots[1], "running it as it is now"))
+    old: Scored = yield from relayed(rows.score(roots[0], "running it as it was"), _said)
+    new: Scored = yield from relayed(rows.score(roots[1], "running it as it is now"), _said)
     change = mean(new.loss - old.loss)
     found = {"rows": len(rows), **rounded(change, "change"), "loss": round(float(new.loss.mean()), 5)}
     if new.correct is not None:
@@ -120,11 +122,6 @@ def _array(tensor: "Tensor") -> "np.ndarray[Any, np.dtype[np.float32]]":
     return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32)
 
 
-def _said(work: Generator[Progress, None, Any]) -> Generator[dict[str, Any], None, Any]:
+def _said(item: Progress) -> dict[str, Any]:
     """Progress as a request's result."""
-    while True:
-        try:
-            item = next(work)
-        except StopIteration as end:
-            return end.value
-        yield {"progress": {"done": item.done, "total": item.total, "message": item.message}}
+    return {"progress": {"done": item.done, "total": item.total, "message": item.message}}

@@ -8,10 +8,10 @@ import torch
 
 from steering.data import render
 from steering.inspect.vocabulary import pieces
-from steering.lm.encode import answer_text, encode_examples, encode_labels, encode_text, end_token, prompt_text
+from steering.lm.encode import answer_text, encode_examples, encode_labels, encode_text, end_token, input_template, prompt_text, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Labels, score_labels
+from steering.lm.scoring import Labels, Scoring, score_labels
 from steering.spec import Example, TaskSpec
 
 MEASURED = 2000
@@ -33,27 +33,30 @@ def reading(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], shown: in
         TemplateError: prompt or template leave no room, or the label words cannot be told apart.
     """
     prompt = lm.header + lm.encode(prompt_text(task.prompt))
-    labels = encode_labels(lm, task) if task.kind == "classification" else None
+    labels, scored = (encode_labels(lm, task), scoring(lm, task)) if task.kind == "classification" else (None, None)
+    answers = labels if scored is not None and scored.shares else None  # where nothing is graded behind the input, words have no share there
     result: dict[str, Any] = {"virtual_tokens": len(prompt), "context": lm.shape.context}
-    result["rows"] = [_row(lm, task, prompt, example) for example in examples[:shown]]
+    result["rows"] = [_row(lm, task, scored, prompt, example) for example in examples[:shown]]
     measured = examples[:: max(1, -(-len(examples) // MEASURED))]
-    result["lengths"] = [len(ids) for ids in lm.encode_many([render(task.template, e.values) for e in measured])]
+    result["lengths"] = [len(ids) for ids in lm.encode_many([render(input_template(task), e.values) for e in measured])]
     long = [e for e, length in zip(measured, result["lengths"], strict=True) if length > lm.shape.context // 4]
     result["cut"] = encode_examples(lm, task, long, len(prompt)).cut
     result["words"] = _words(lm, task, labels) if labels else []
-    result["notes"] = _notes(result["words"], labels)
-    result["suggested"] = suggested_words(lm, task, labels) if labels else {}
+    result["notes"] = _notes(result["words"], answers) if scored is None or scored.shares else [scored.note]
+    result["suggested"] = suggested_words(lm, task, answers) if answers else {}
     yield result
-    if labels and examples:
-        yield from _with_shares(lm, task, labels, prompt, examples, result)
+    if answers and examples:
+        yield from _with_shares(lm, task, answers, prompt, examples, result)
 
 
-def _row(lm: FrozenLM, task: TaskSpec, prompt: Sequence[int], example: Example) -> dict[str, Any]:
-    whole = lm.encode(render(task.template, example.values))
+def _row(lm: FrozenLM, task: TaskSpec, scored: Scoring | None, prompt: Sequence[int], example: Example) -> dict[str, Any]:
+    whole = lm.encode(render(input_template(task), example.values))
     ids = encode_text(lm, task, example.values, len(prompt))
-    answer = lm.encode(answer_text(task.template, task.label_words.get(example.target, example.target)))
-    graded = answer + (end_token(lm, task) if task.kind == "generation" else ())
-    parts = {"prompt": prompt, "input": ids, "answer": graded}
+    if scored is not None and example.target in task.label_words:
+        read, graded = scored.shown(ids, list(task.label_words).index(example.target))
+    else:
+        read, graded = ids, lm.encode(answer_text(task.template, example.target)) + (() if scored else end_token(lm, task))
+    parts = {"prompt": prompt, "input": read, "answer": graded}
     return {"row": example.row, "cut": max(0, len(whole) - len(ids))} | {name: pieces(lm, part) for name, part in parts.items()}
 
 

@@ -18,11 +18,11 @@ from steering.errors import DataError, SpecError
 from steering.evaluate.fitted import fit_biases, fit_probe
 from steering.evaluate.intervals import Floats
 from steering.knobs import check
-from steering.lm.encode import encode_examples, encode_labels, prompt_text
+from steering.lm.encode import encode_examples, prompt_text, scoring
 from steering.lm.features import features
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels, score_labels
+from steering.lm.scoring import Ids, Scoring, score_labels
 from steering.methods import LEARNED, method
 from steering.methods.forms import root_of
 from steering.methods.written import written
@@ -111,7 +111,7 @@ def manual_bias(lm: FrozenLM, value: str, context: "Context") -> Fitting:
     """
     _require_labels(context, "manual+bias")
     root, (train, validation) = _manual(lm, context), sides(context, "manual+bias")
-    labels = encode_labels(lm, context.task)
+    labels = scoring(lm, context.task)
     scored: list[tuple[Floats, tuple[int, ...]]] = []
     for rows in (train, validation):
         data = encode_examples(lm, context.task, rows, root.length)
@@ -122,7 +122,7 @@ def manual_bias(lm: FrozenLM, value: str, context: "Context") -> Fitting:
         scored.append((torch.cat(parts).numpy(), data.truth))
     bias = torch.from_numpy(fit_biases(*scored[0], validation=scored[1])).float()
 
-    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Scoring) -> Iterator[tuple[range, Tensor]]:
         for part, log_probs in score_labels(lm, root, inputs, labels):
             yield part, log_probs + bias
 
@@ -150,7 +150,7 @@ def probe(lm: FrozenLM, value: str, context: "Context") -> Fitting:
         read.append((torch.cat(parts).numpy(), data.truth))
     fitted = fit_probe(*read[0], len(context.task.label_words), validation=read[1])
 
-    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+    def scorer(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Scoring) -> Iterator[tuple[range, Tensor]]:
         for part, found in features(lm, root, inputs):
             yield part, torch.from_numpy(fitted.log_probs(found.numpy()).astype(np.float32))
 

@@ -31,9 +31,10 @@ from steering.engine.views import Measured, look_and_keep
 from steering.engine.workshop import workshop
 from steering.knobs import from_json, to_json
 from steering.lm.chat import chat_parts
-from steering.lm.encode import encode_labels, encode_text
+from steering.lm.encode import encode_text, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
+from steering.slices import relayed
 from steering.spec import Example, RunSpec, TaskSpec
 from steering.store import Store
 
@@ -69,14 +70,8 @@ class Office:
         """All contestants by their written forms; yields while something is fitted."""
         entered = []
         for spec in specs:
-            making = self.contestant(spec, context)
-            while True:
-                try:
-                    next(making)
-                    yield {}
-                except StopIteration as end:
-                    entered.append(end.value)
-                    break
+            one = yield from relayed(self.contestant(spec, context), lambda _: {})
+            entered.append(one)
         return entered
 
     def contestant(self, spec: str, context: contestants.Context) -> Generator[None, None, Contestant]:
@@ -95,7 +90,7 @@ def answer(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     start = time.perf_counter()
     outputs: list[dict[str, Any]] = [{"name": c.name, "kind": c.kind, "fingerprint": c.fingerprint, "prompt_tokens": c.root.length} for c in entered]
     if task.kind == "classification":
-        labels = encode_labels(lm, task)
+        labels = scoring(lm, task)
         for output, contestant in zip(outputs, entered, strict=True):
             began = time.perf_counter()
             root = contestant.root if contestant.row_root is None else contestant.row_root(typed)
@@ -137,8 +132,9 @@ def estimated(office: Office, payload: dict[str, Any]) -> Iterator[dict[str, Any
     found: list[Estimate] = []
 
     def work() -> Generator[None, None, None]:
-        # Without the teacher: what it costs to learn does not depend on what is learned.
-        begun = yield from begin(office.lm, replace(spec, imitate=""), office.store.dataset(spec.dataset), office.folders)
+        # Without the teacher: what it costs to learn does not depend on what is learned. A pupil has no folds.
+        alone = replace(spec, imitate="", recipe=replace(spec.recipe, folds=0)) if spec.imitate else spec
+        begun = yield from begin(office.lm, alone, office.store.dataset(spec.dataset), office.folders)
         found.append((yield from estimate(begun.trainer)))
 
     for _ in work():

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from steering.engine.contestants import Context, contestant
-from steering.engine.demonstrations import demonstrations
 from steering.engine.judging import Contestant
 from steering.engine.memory import Memory, Nothing
 from steering.engine.references import sides
@@ -22,7 +21,7 @@ from steering.errors import SpecError
 from steering.lm.encode import SEPARATOR
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
-from steering.methods.few_shot import draw
+from steering.methods.few_shot import demonstrations, draw
 from steering.spec import Example, TaskSpec
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ events are keyed so that repeating overwrites.
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,10 +20,10 @@ from steering.engine.foldwise import foldwise
 from steering.engine.judging import Judging
 from steering.engine.own import Judged, own_judgement
 from steering.engine.teaching import agreement
-from steering.engine.views import look_and_keep
+from steering.engine.views import VIEWS_AFTER, ask_later, look_and_keep
 from steering.evaluate.results import Comparison
 from steering.knobs import to_json
-from steering.lm.encode import encode_labels
+from steering.lm.encode import scoring
 from steering.lm.frozen import FrozenLM
 from steering.methods.forms import root_of
 from steering.spec import RunSpec
@@ -32,9 +33,6 @@ from steering.train.gradients import Thrift
 from steering.train.schedule import legs
 from steering.train.trainer import Trainer
 
-VIEWS_AFTER = ("neighbours", "trajectory", "map")
-"""Views that every finished run carries, where they apply: those that take a second or two. Others are made when they are asked for."""
-
 
 def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator[None]:
     """Do the whole run, a slice a yield. Returns early where the desk is asked to stop; the desk then holds checkpoint and artifact.
@@ -43,7 +41,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
         SteeringError: of any room; the caller files it with the run.
     """
     desk.store.update_run(desk.run, phase="asking the teacher" if spec.imitate else "preparing")
-    begun = yield from begin(lm, spec, dataset, desk.folders, desk.inputs(spec.inputs))
+    begun = yield from begin(lm, spec, dataset, desk.starts(spec), desk.inputs(spec.inputs))
     trainer = begun.trainer
     started = time.time()
     yield
@@ -70,6 +68,7 @@ def story(lm: FrozenLM, spec: RunSpec, dataset: Dataset, desk: Desk) -> Iterator
     for name in VIEWS_AFTER:
         for _ in look_and_keep(lm, desk.store, made, name):
             yield
+    ask_later(desk.store, path.stem, made)
 
 
 def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Generator[None, None, None]:
@@ -88,7 +87,6 @@ def _prepare(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> Gener
 
 def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> None:
     first, trainer = begun.steerings[0], begun.trainer
-    shared = spec.task.kind == "classification" and encode_labels(lm, spec.task).shared_first
     desk.put(
         "started",
         0,
@@ -101,7 +99,7 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "cut_rows": begun.cut,
             "watched": [{"values": row.values, "target": row.target} for row in begun.watched],
             "note": first.note,
-            "label_note": _label_note(shared),
+            "label_note": scoring(lm, spec.task).note if spec.task.kind == "classification" else "",
             "rate": trainer.members[0].rate,
             "seeds": len(trainer.candidates),
             "folds": trainer.folds,
@@ -110,10 +108,6 @@ def _say_started(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> N
             "layout": lm.layout,
         },
     )
-
-
-def _label_note(shared: bool) -> str:
-    return "Two label words begin with the same token, so whole words and an end token are scored." if shared else ""
 
 
 def _train(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
@@ -146,8 +140,8 @@ def _follow(trainer: Trainer, desk: Desk) -> Generator[None, None, bool]:
 
 def _key(kind: str, data: dict[str, object]) -> str:
     """Events are stored by step and kind: alarms of different kinds and members of one run stand side by side."""
-    if kind == "alarm":
-        return f"alarm.{data['kind']}"
+    if kind in ("alarm", "passed"):
+        return f"{kind}.{data['kind']}"
     return f"{kind}.{data['member']}" if kind in ("step", "validation") and data["member"] else kind
 
 
@@ -221,14 +215,11 @@ def _artifact(lm: FrozenLM, spec: RunSpec, begun: Beginning, desk: Desk) -> arti
     return artifact.Artifact(card, tensors)
 
 
-def _saved(path: object, made: artifact.Artifact, trainer: Trainer, seconds: float) -> dict[str, object]:
-    from pathlib import Path
-
-    where = Path(str(path))
+def _saved(path: Path, made: artifact.Artifact, trainer: Trainer, seconds: float) -> dict[str, object]:
     return {
-        "name": where.name.removesuffix(".safetensors"),
-        "path": str(where),
-        "file_bytes": where.stat().st_size,
+        "name": path.stem,
+        "path": str(path),
+        "file_bytes": path.stat().st_size,
         "digest": made.digest,
         "best_step": trainer.best_step,
         "steps": trainer.step,

@@ -13,7 +13,7 @@ from steering.engine.judging import Contestant
 from steering.errors import DataError
 from steering.evaluate.intervals import wilson
 from steering.evaluate.results import Comparison
-from steering.lm.encode import Encoded, encode_examples, encode_labels
+from steering.lm.encode import Encoded, encode_examples, scoring
 from steering.lm.forest import Branch, Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
@@ -78,7 +78,7 @@ Teaching = Generator[None, None, tuple[Imitation | Text, int]]
 
 def _labels(lm: FrozenLM, spec: RunSpec, teacher: Contestant, rows: Sequence[Example], room: int) -> Teaching:
     """The teacher's label shares."""
-    data, labels = encode_examples(lm, spec.task, rows, room), encode_labels(lm, spec.task)
+    data, labels = encode_examples(lm, spec.task, rows, room), scoring(lm, spec.task)
     parts = []
     for _, log_probs in teacher.scorer(lm, teacher.root, data.inputs, labels):
         parts.append(log_probs)
@@ -100,12 +100,9 @@ def _written(lm: FrozenLM, task: TaskSpec, root: Root, inputs: Sequence[Ids]) ->
     with torch.no_grad():
         shared = lm.to_kv(root)
     texts: list[str] = []
-    for at in range(0, len(inputs), ROWS_AT_ONCE):
-        now: list[str] = []
-        for answers in generate(lm, [(shared, ids) for ids in inputs[at : at + ROWS_AT_ONCE]], decoding):
-            now = [answer.text for answer in answers]
-            yield
-        texts += now
+    for answers in generate(lm, [(shared, ids) for ids in inputs], decoding, ROWS_AT_ONCE):
+        texts = [answer.text for answer in answers]
+        yield
     return texts
 
 

@@ -35,6 +35,8 @@ def tint(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     lm, context = office.lm, office.context(payload)
     task = context.task
+    if task.scoring != "direct":
+        raise SpecError("this task scores the input behind each label, so no answer has tokens to look into.", "Compare the label shares instead.")
     said = str(payload["answer"]).strip()
     target = lm.encode(answer_text(task.template, task.label_words.get(said, said)))[:MOST_TOKENS] if said else ()
     if not target:

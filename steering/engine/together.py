@@ -18,12 +18,12 @@ from steering.engine.judging import Contestant
 from steering.errors import SpecError
 from steering.evaluate.cost import times_sentence
 from steering.knobs import from_json
-from steering.lm.encode import encode_labels, encode_text
+from steering.lm.encode import encode_text, scoring
 from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Labels
+from steering.lm.scoring import Ids, Scoring
 from steering.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Ask:
     task: TaskSpec
     root: Root
     ids: Ids
-    labels: Labels | None
+    labels: Scoring | None
 
 
 def together(office: "Office", payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -114,7 +114,7 @@ def timed(work: Generator[dict[str, Any], None, Any]) -> Generator[dict[str, Any
 def _ask(lm: FrozenLM, one: Contestant, task: TaskSpec, values: dict[str, str]) -> Ask:
     with torch.no_grad():
         root = lm.to_kv(one.root)
-    labels = encode_labels(lm, task) if task.kind == "classification" else None
+    labels = scoring(lm, task) if task.kind == "classification" else None
     return Ask(one.name, task, root, encode_text(lm, task, values, root.length), labels)
 
 
@@ -140,15 +140,15 @@ def _labels(lm: FrozenLM, asks: Sequence[Ask]) -> list[torch.Tensor]:
     order = sorted(range(len(asks)), key=lambda i: [id(ask.root.adapter) for ask in asks].index(id(asks[i].root.adapter)))
     if not order:
         return []
-    trees = [Tree(asks[i].root, (_of(asks[i]).branch(asks[i].ids),)) for i in order]
+    trees = [Tree(asks[i].root, _of(asks[i]).family(asks[i].ids).branches) for i in order]
     with torch.no_grad():
         logits = lm.logits(trees)
-    parts = logits.split([_of(asks[i]).positions for i in order])
-    made = {i: _of(asks[i]).log_probs(part)[0].cpu() for i, part in zip(order, parts, strict=True)}
+    parts = logits.split([_of(asks[i]).graded(asks[i].ids) for i in order])
+    made = {i: _of(asks[i]).scores(part, [asks[i].ids])[0].cpu() for i, part in zip(order, parts, strict=True)}
     return [made[i] for i in range(len(asks))]
 
 
-def _of(ask: Ask) -> Labels:
+def _of(ask: Ask) -> Scoring:
     assert ask.labels is not None
     return ask.labels
 

@@ -10,6 +10,7 @@ from steering.engine.memory import Memory, input_key, scope_of
 from steering.lm.encode import encode_examples
 from steering.lm.frozen import FrozenLM
 from steering.lm.scoring import score_targets
+from steering.slices import relayed
 from steering.spec import Example, TaskSpec
 from steering.store import Kept
 
@@ -27,14 +28,8 @@ def trial(lm: FrozenLM, task: TaskSpec, one: Contestant, rows: Sequence[Example]
     if task.kind == "generation":
         yield from _targets(lm, task, one, rows, memory)
         return
-    working = answers(lm, task, [one], rows, memory)
-    while True:
-        try:
-            next(working)
-            yield None
-        except StopIteration as end:
-            log_probs = torch.log_softmax(torch.from_numpy(end.value[0].log_probs), -1)
-            break
+    judged = yield from relayed(answers(lm, task, [one], rows, memory), lambda _: None)
+    log_probs = torch.log_softmax(torch.from_numpy(judged[0].log_probs), -1)
     numbers = {name: i for i, name in enumerate(task.label_words)}
     truth = torch.tensor([numbers[row.target] for row in rows])
     right = (log_probs.argmax(-1) == truth).float().mean()

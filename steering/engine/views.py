@@ -11,11 +11,15 @@ from steering.engine.past import looking_back
 from steering.engine.rows import mixed
 from steering.errors import DataError, NotFoundError
 from steering.inspect import Preview, Progress, Subject, look, result_to_json, view
-from steering.inspect.contract import FORMS, address
+from steering.inspect.contract import FORMS, address, question, unlabelled
 from steering.inspect.subjects import of_text
+from steering.inspect.summary import RESTS_ON
 from steering.lm.frozen import FrozenLM
 from steering.spec import Example
 from steering.store import Store
+
+VIEWS_AFTER = ("neighbours", "trajectory", "map")
+"""Views that every finished run carries, where they apply: those that take a second or two."""
 
 MOST = 100
 """Rows of each side that a view is measured on, at most (issue's figures: every view on 100 rows)."""
@@ -95,6 +99,19 @@ def tried(store: Store, made: artifact.Artifact) -> tuple[str, ...]:
     task = made.card.task
     found = [run.spec.task.prompt.strip() for run in reversed(store.runs()) if run.spec.task.label_words == task.label_words]
     return tuple(p for p in dict.fromkeys(found) if p and p != task.prompt.strip())[:PROMPTS]
+
+
+LATER = tuple(name for name in RESTS_ON if name not in VIEWS_AFTER)
+"""Views that the three sentences rest on beside those: they take a minute together, so they wait until nothing else is to be done."""
+
+
+def ask_later(store: Store, name: str, made: artifact.Artifact) -> list[str]:
+    """Queue, for when the engine is idle, what the three sentences on the saved prompt ``name`` rest on and what applies to it; cheap ones first."""
+    rows = store.dataset(made.card.dataset).examples
+    fitting = [one for one in LATER if not view(one).applies(made.tensors) and not unlabelled(one, made.card.task)]
+    if not any(row.side == "test" for row in rows):
+        return []
+    return [store.add_request("inspect", question(name, one, made.card.model), idle=True) for one in fitting]
 
 
 def look_and_keep(

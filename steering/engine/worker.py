@@ -34,6 +34,7 @@ class Worker:
         self.run: tuple[Run, Job] | None = None
         self.request: tuple[Request, Job] | None = None
         self.aside: tuple[Request, Job] | None = None
+        self.idle: tuple[Request, Job] | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------------------------------
     def recover(self) -> None:
@@ -86,7 +87,22 @@ class Worker:
         if self.run is not None:
             self._advance_run()
             return True
-        return False
+        return self._advance_idle()
+
+    def _advance_idle(self) -> bool:
+        """A slice of what nobody waits for: only while there is nothing else to do, and never where one run or request is all that was wanted."""
+        if self.only:
+            return False
+        if self.idle is None:
+            waiting = self.store.idle_request()
+            if waiting is None:
+                return False
+            self._begin_request(waiting)
+        else:
+            self.request, self.idle = self.idle, None
+            self._advance_request()
+        self.idle, self.request = self.request, None
+        return True
 
     def _next_request(self) -> Request | None:
         """What is to be begun now. A view may take a minute, and a dozen may be asked for at once: one is put aside while somebody waits for an
@@ -159,7 +175,10 @@ class Worker:
     # -- helpers ------------------------------------------------------------------------------------------------------------------------------
     def _model(self, name: str) -> FrozenLM:
         if self.lm is None or self.lm.id != name:
-            self.lm = None  # the old one's memory first
+            self.lm = None  # the old one's memory first; work that holds on to it goes back to the queue
+            if self.idle is not None:
+                self.store.update_request(self.idle[0].id, state="idle")
+                self.idle = None
             self.store.set_engine(state="loading", model=name)
             lm = self._load(name)
             self.lm = lm

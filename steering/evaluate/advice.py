@@ -4,22 +4,22 @@ The rungs, by how deep the signal reaches: no prompt, manual prompt, label biase
 layers, LoRA. "Beats" means the verdict of a paired comparison is a win (interval above 0, exact p < 0.05).
 
     unknown     too few test rows to say
-    missing     nothing, not even changed weights, beats the commonest label: the labels do not follow from the text, or this model cannot tell
     calibrate   fitted label biases bring all that anything brings: balance or format only
+    missing     nothing, not even changed weights, beats the commonest label: the labels do not follow from the text, or this model cannot tell
     write       your prompt or demonstrations are as good as anything that was trained
     steer       learned vectors beat what is written, and changed weights do not beat them: the capability is there
     edit        changed weights (LoRA) beat every steering: the capability is not reached from the input
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
-from steering.evaluate.decision import FEWEST_ROWS
+from steering.evaluate.decision import ALPHA, FEWEST_ROWS
 from steering.evaluate.intervals import Interval, mde
-from steering.evaluate.verdict import classification_verdict
+from steering.evaluate.verdict import Verdict, classification_verdict
 
 AdviceKind = Literal["unknown", "missing", "calibrate", "write", "steer", "edit"]
 
@@ -36,6 +36,7 @@ class Rung:
     """One contestant of the ladder: its score on every test row [N] (right or wrong), and what it costs. None: not measured.
 
     ``seed_spread`` is highest minus lowest accuracy over seeds, ``drift`` the mean loss that it adds to neutral text (nats a token).
+    ``improving``: its validation loss was lowest at its very last step, so that more steps may bring more.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Rung:
     first_token_seconds: float | None = None
     seed_spread: float | None = None
     drift: float | None = None
+    improving: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -78,7 +80,7 @@ def advise(rungs: Sequence[Rung]) -> Advice:
     for rule in (_calibrate, _missing, _edit, _steer, _write):
         advice = rule(best, written, trained)
         if advice is not None:
-            return advice
+            return replace(advice, reasons=(*advice.reasons, *_open(advice, rungs)))
     raise AssertionError("the last rule always answers")
 
 
@@ -89,8 +91,7 @@ def _calibrate(best: Best, written: Rung | None, trained: Rung | None) -> Advice
     biased, manual = best.get("manual_bias"), best.get("manual")
     if biased is None or manual is None or not beats(biased, manual):
         return None
-    rivals = [rung for depth, rung in best.items() if depth not in ("manual_bias", "majority", "manual") and beats(rung, biased)]
-    if rivals:
+    if any(beats(rung, biased) for depth, rung in best.items() if depth not in ("manual_bias", "manual")):
         return None
     reasons = [_gap(biased, manual), f"Nothing that was measured beats it; the best other is {_said(_top(best, 'manual_bias'))}."]
     if "majority" in best and not beats(biased, best["majority"]):
@@ -100,12 +101,18 @@ def _calibrate(best: Best, written: Rung | None, trained: Rung | None) -> Advice
 
 
 def _missing(best: Best, written: Rung | None, trained: Rung | None) -> Advice | None:
-    majority = best.get("majority")
-    if majority is None or any(beats(rung, majority) for depth, rung in best.items() if depth != "majority"):
+    """One of many rungs beats the commonest label by chance more often than one in twenty: whether any does is the first step of Holm (1979)."""
+    majority, manual = best.get("majority"), best.get("manual")
+    if majority is None:
+        return None
+    tried = [_against(rung, majority) for depth, rung in best.items() if depth != "majority"]
+    if any(found.kind == "win" and found.p_value * len(tried) < ALPHA for found in tried):
         return None
     deepest = best.get("weights") or trained or written
-    reasons = [f"The commonest label alone: {_said(majority)}. Nothing beats it."]
+    reasons = [f"The commonest label alone: {_said(majority)}. Nothing beats it, {len(tried)} tries allowed for (Holm)."]
     reasons += [f"Even the deepest change that was tried: {_said(deepest)}."] if deepest else []
+    if manual is not None and beats(majority, manual):
+        reasons.append(f"{_gap(majority, manual)} Any gain over your prompt up to that is label balance; the text plays no part in it.")
     sentence = "Neither steering nor editing finds a signal: check that the labels follow from the text, then try a larger model."
     return Advice(kind="missing", sentence=sentence, rung="", reasons=tuple(reasons))
 
@@ -118,7 +125,8 @@ def _edit(best: Best, written: Rung | None, trained: Rung | None) -> Advice | No
     steered = _best(best, STEERED)
     reasons = [_gap(weights, max(rivals, key=lambda r: r.accuracy))]
     if steered is not None:
-        reasons.append(f"The deepest steering reaches {_said(steered)}: the capability is not reached from the input.")
+        where = "the capability was not reached from the input"
+        reasons.append(f"The best steering reaches {_said(steered)}: {where}{' within its steps' if steered.improving else ''}.")
     sentence = "Edit: LoRA beats every prompt and every learned vector here; use it, or a larger model."
     return Advice(kind="edit", sentence=sentence, rung=weights.name, reasons=tuple(reasons))
 
@@ -151,9 +159,22 @@ def _write(best: Best, written: Rung | None, trained: Rung | None) -> Advice:
     return Advice(kind="write", sentence=sentence, rung=written.name, reasons=tuple(reasons))
 
 
+OPEN: dict[str, tuple[str, ...]] = {"missing": (*STEERED, "weights"), "write": (*STEERED, "weights"), "edit": STEERED}
+"""Advice that would change if these depths came further, and so goes by their training having come to rest."""
+
+
+def _open(advice: Advice, rungs: Sequence[Rung]) -> list[str]:
+    early = [rung.name for rung in rungs if rung.improving and rung.depth in OPEN.get(advice.kind, ())]
+    return [f"Still improving at the last step, so more steps may change this: {', '.join(early)}."] if early else []
+
+
 def beats(one: Rung, other: Rung) -> bool:
     """Whether the verdict of the pair is a win."""
-    return classification_verdict(one.correct, other.correct).kind == "win"
+    return _against(one, other).kind == "win"
+
+
+def _against(one: Rung, other: Rung) -> Verdict:
+    return classification_verdict(one.correct, other.correct, learned_name=one.name, baseline_name=other.name)
 
 
 def pareto(rungs: Sequence[Rung], cost: str) -> list[str]:
@@ -180,7 +201,7 @@ def _said(rung: Rung) -> str:
 
 
 def _gap(one: Rung, other: Rung) -> str:
-    found: Any = classification_verdict(one.correct, other.correct, learned_name=one.name, baseline_name=other.name)
+    found = _against(one, other)
     low, high = (100 * end for end in found.ci)
     numbers = f"{100 * found.difference:+.1f} points (95% CI {low:.1f} to {high:.1f}, exact McNemar p = {found.p_value:.3g})"
     return f"{one.name} against {other.name}: {numbers}."

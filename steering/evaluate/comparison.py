@@ -17,6 +17,7 @@ import numpy as np
 from steering.errors import InputError
 from steering.evaluate.classification import ClassificationScores, check_truth, normalise, predict, score_classification
 from steering.evaluate.decision import METRICS
+from steering.evaluate.front import Front
 from steering.evaluate.generation import score_generation
 from steering.evaluate.intervals import Floats
 from steering.evaluate.paired import holm, mcnemar, paired_counts, permutation
@@ -34,7 +35,8 @@ class Judged:
 
     ``log_probs`` is [N, K] for classification, ``predictions`` [N] texts for generation; ``seed_log_probs`` and ``seed_predictions`` hold one
     of these per training seed. ``spoken`` is how a sentence calls it ("your manual prompt", "no prompt"); empty: its name.
-    ``seconds`` is the time for all rows. ``flags`` and ``made`` are handed on as they are (see :class:`~steering.evaluate.results.ContestantResult`).
+    ``seconds`` is the time for all rows, ``front`` what stands before every input (None: not the same for all). ``flags`` and ``made`` are
+    handed on as they are (see :class:`~steering.evaluate.results.ContestantResult`).
     """
 
     name: str
@@ -44,6 +46,7 @@ class Judged:
     seed_log_probs: tuple[Any, ...] = ()
     seed_predictions: tuple[tuple[str, ...], ...] = ()
     prompt_tokens: int = 0
+    front: Front | None = None
     seconds: float = 0.0
     fingerprint: str = ""
     spoken: str = ""
@@ -102,6 +105,7 @@ def compare_classification(
             margin=margin,
             reveal=reveal,
             groups=groups,
+            fronts=(results[a].front, results[b].front),
         )
 
     def chance(a: int, b: int) -> float:
@@ -146,7 +150,8 @@ def compare_generation(
 
     def judge(a: int, b: int, p_adjusted: float | None) -> Verdict:
         names = {"learned_name": results[a].spoken or results[a].name, "baseline_name": results[b].spoken or results[b].name}
-        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal, "groups": groups}
+        fronts = results[a].front, results[b].front
+        shared: dict[str, Any] = {**names, "p_adjusted": p_adjusted, "margin": margin, "reveal": reveal, "groups": groups, "fronts": fronts}
         if metric == "exact_match":
             return classification_verdict(levels[a], levels[b], seed_correct=seeds[a], metric_name=metric, **shared)
         return generation_verdict(levels[a], levels[b], metric, seed_scores=seeds[a], seed=seed, **shared)
@@ -228,6 +233,7 @@ def _result(one: Judged, scores: Any, task: str, predictions: tuple[str, ...], *
         name=one.name,
         kind=one.kind,
         prompt_tokens=one.prompt_tokens,
+        front="" if one.front is None else one.front.said,
         seconds_per_example=one.seconds / scores.n,
         fingerprint=one.fingerprint,
         predictions=predictions,

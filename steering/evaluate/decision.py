@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from steering.evaluate.front import Front
 from steering.evaluate.intervals import Estimate
 
 VerdictKind = Literal["win", "lean", "tie", "loss", "small", "unstable", "equivalent"]
@@ -58,6 +59,8 @@ class Evidence:
     margin: float | None = None
     groups: int = 0
     """Groups of rows that were resampled together; 0: every row by itself."""
+    fronts: tuple[Front | None, Front | None] = (None, None)
+    """What the two put in front of an input: a claim within a margin is said with what it saves. None: not known, or not the same for all rows."""
 
     @property
     def n(self) -> int:

@@ -13,8 +13,9 @@ import numpy as np
 from steering.errors import DataError
 from steering.evaluate.intervals import Floats
 
-SHRINK = 1e-2
-"""Weight of the biases' squared size beside the mean NLL: keeps them finite where a few rows can be separated."""
+BIAS_SPREAD = 3.0
+"""Standard deviation, in nats, of the normal prior on every bias: keeps them finite where a few rows can be separated, and lets them be as large as
+a confident model needs (its margins are some nats) once there are rows enough to say so."""
 
 STRENGTHS = tuple(10.0**e for e in range(-4, 3))
 """Candidates for the probe's C, scikit-learn's inverse strength of L2 shrinkage."""
@@ -34,11 +35,12 @@ def fit_biases(log_probs: Any, truth: Any, *, validation: tuple[Any, Any] | None
     scores, wanted = np.asarray(log_probs, float), np.asarray(truth, int)
     count, classes = scores.shape
     share = np.bincount(wanted, minlength=classes) / count
+    shrink = 1.0 / (2.0 * BIAS_SPREAD**2 * count)
 
     def loss(bias: Floats) -> tuple[float, Floats]:
         shifted = scores + bias
         nll = -log_softmax(shifted, axis=1)[np.arange(count), wanted].mean()
-        return float(nll + SHRINK * (bias**2).sum()), softmax(shifted, axis=1).mean(0) - share + 2 * SHRINK * bias
+        return float(nll + shrink * (bias**2).sum()), softmax(shifted, axis=1).mean(0) - share + 2 * shrink * bias
 
     found = minimize(loss, np.zeros(classes), jac=True, method="L-BFGS-B").x
     bias: Floats = found - found.mean()

@@ -196,7 +196,9 @@ def _narrow(claim: Claim, comparison: Comparison, names: Mapping[str, str]) -> t
     """The 90 % interval of the difference in points, and how to say it."""
     pair, sign = _pair(comparison, names[claim.a], names[claim.b])
     low, high = (100 * end / METRICS[pair.metric].top for end in _turned(pair.narrow, sign))
-    return low, high, f"90% CI of the difference {low:.1f} to {high:.1f} points"
+    said = f"90% CI of the difference {low:.1f} to {high:.1f} points"
+    fronts = [next(one.front for one in comparison.contestants if one.name == names[name]) for name in (claim.a, claim.b)]
+    return low, high, f"{said}, with {fronts[0]} against {fronts[1]}" if all(fronts) else said
 
 
 def _pair(comparison: Comparison, a: str, b: str) -> tuple[Pair, int]:

@@ -18,7 +18,8 @@ class ContestantResult:
     """What one contestant scored. The metrics of the other kind of task are None.
 
     ``label_probs`` [N][K]: how sure it was of every label, row by row (rounded). ``empty``: answers without any text. ``flags``: sentences that
-    weaken its score. ``made``: how it came about, where it was searched for or fitted (plain JSON values).
+    weaken its score. ``front``: what stands before every input, in words ("12 vectors"). ``made``: how it came about, where it was searched for or
+    fitted (plain JSON values).
     """
 
     name: str
@@ -49,6 +50,7 @@ class ContestantResult:
     seconds_per_example: float
     fingerprint: str
     predictions: tuple[str, ...]
+    front: str = ""
     flags: tuple[str, ...] = ()
     made: dict[str, Any] = field(default_factory=dict)
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from steering.errors import InputError
 from steering.evaluate.decision import FEWEST_DECISIVE, METRICS, Evidence, Metric, VerdictKind, decide, seed_gaps
+from steering.evaluate.front import OWN, Front
 from steering.evaluate.intervals import Estimate, Interval, mde, members, paired_bootstrap, paired_rows, settle_n
 from steering.evaluate.paired import PairedCounts, mcnemar, paired_counts, permutation
 from steering.evaluate.wording import detail, sentence
 
 LEARNED = "Learned prompt"
-BASELINE = "your manual prompt"
+BASELINE = OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ def classification_verdict(
     reveal: int = 1,
     metric_name: str = "accuracy",
     groups: Sequence[Any] | None = None,
+    fronts: tuple[Front | None, Front | None] = (None, None),
     seed: int = 0,
 ) -> Verdict:
     """Judge by right and wrong: Newcombe's paired interval and the exact McNemar test; rows in groups: the cluster bootstrap and its permutation.
@@ -78,6 +80,7 @@ def classification_verdict(
         margin: a difference below this one would not matter (0.02 is 2 points); allows the verdict "equivalent".
         reveal: how many times these rows have been looked at.
         groups: [N] rows that belong together (one customer, one document) are resampled together.
+        fronts: what the learned one and the baseline put in front of an input; said where the margin decides.
         seed: of that resampling.
 
     Raises:
@@ -104,6 +107,7 @@ def classification_verdict(
         settle_n=test.settle_n,
         seed_differences=seed_gaps(seeds, baseline),
         margin=margin,
+        fronts=fronts,
     )
     return _verdict(evidence, learned_name, baseline_name, share_prior, reveal)
 
@@ -120,6 +124,7 @@ def generation_verdict(
     margin: float | None = None,
     reveal: int = 1,
     groups: Sequence[Any] | None = None,
+    fronts: tuple[Front | None, Front | None] = (None, None),
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Verdict:
@@ -158,6 +163,7 @@ def generation_verdict(
         settle_n=test.settle_n,
         seed_differences=seed_gaps(seeds, level),
         margin=margin,
+        fronts=fronts,
     )
     return _verdict(evidence, learned_name, baseline_name, None, reveal)
 

@@ -6,6 +6,7 @@ Differences are printed in points: hundredths of the metric's best value.
 import math
 
 from steering.evaluate.decision import ALPHA, FEWEST_ROWS, Evidence, VerdictKind
+from steering.evaluate.front import having, sized
 from steering.evaluate.intervals import USUAL_DISCORDANCE, Estimate, mde
 
 NO_PROMPT = "no prompt"
@@ -90,7 +91,7 @@ def _equivalent(e: Evidence, learned: str, baseline: str) -> str:
     margin = f"{_points(e, e.margin or 0.0):g} {e.metric.noun}points"
     low, high = _number(_points(e, e.narrow.low)), _number(_points(e, e.narrow.high))
     apart = f"difference {_signed(_points(e, e.difference.value))}, 90% CI {low} to {high}; it {_counts(e)}"
-    return f"{learned} stays within {margin} of {baseline} ({apart})."
+    return f"{learned} stays within {margin} of {sized(baseline, e.fronts[1])}{having(e.fronts[0])} ({apart})."
 
 
 _SENTENCES = {
@@ -124,7 +125,8 @@ def _advice(e: Evidence, learned: str, baseline: str) -> str:
 
 def _not_worse(e: Evidence, learned: str, baseline: str) -> str:
     margin = f"{_points(e, e.margin or 0.0):g} {e.metric.noun}points"
-    return f"{_capital(learned)} is not worse than {baseline} by {margin} (90% CI from {_number(_points(e, e.narrow.low))}, one-sided 5 %)."
+    known = f"90% CI from {_number(_points(e, e.narrow.low))}, one-sided 5 %"
+    return f"{_capital(learned)} is not worse than {sized(baseline, e.fronts[1])} by {margin}{having(e.fronts[0])} ({known})."
 
 
 def _ties(e: Evidence) -> str:

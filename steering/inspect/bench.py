@@ -8,20 +8,23 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from torch import Tensor
 
+from steering.errors import SpecError
 from steering.evaluate.classification import normalise
 from steering.evaluate.intervals import Floats
-from steering.inspect.contract import Progress
-from steering.lm.encode import encode_examples, encode_labels
+from steering.inspect.contract import UNANSWERED, Progress
+from steering.lm.encode import encode_examples, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import Ids, Target, score_labels, score_targets
+from steering.lm.scoring import Ids, Labels, Target, score_labels, score_targets
 from steering.spec import Example, TaskSpec
+
+T = TypeVar("T")
 
 PREVIEW = 16
 """Rows of a preview."""
@@ -52,9 +55,20 @@ class Bench:
     def __init__(self, lm: FrozenLM, task: TaskSpec, rows: Sequence[Example], room: int) -> None:
         data = encode_examples(lm, task, rows, room)
         self.lm, self.rows, self.truth = lm, tuple(rows), np.array(data.truth, dtype=np.int64)
-        self.labels = encode_labels(lm, task) if task.kind == "classification" else None
+        self.scoring = scoring(lm, task) if task.kind == "classification" else None
         self.inputs, self.targets = data.inputs, data.targets
-        self._items: tuple[Ids | Target, ...] = data.inputs if self.labels else data.targets
+        self._items: tuple[Ids | Target, ...] = data.inputs if self.scoring else data.targets
+
+    @property
+    def labels(self) -> Labels | None:
+        """Label words that are graded where the answer begins; None for generation.
+
+        Raises:
+            SpecError: the task scores the input behind each label, so that nothing is graded there.
+        """
+        if self.scoring is None or isinstance(self.scoring, Labels):
+            return self.scoring
+        raise SpecError(f"this view {UNANSWERED}", "Use a view that measures the loss.")
 
     def __len__(self) -> int:
         return len(self._items)
@@ -63,7 +77,7 @@ class Bench:
     def of_texts(cls, lm: FrozenLM, texts: Sequence[str]) -> "Bench":
         """Plain texts: every token but the first is graded, whatever stands before."""
         made = object.__new__(cls)
-        made.lm, made.labels, made.rows, made.truth = lm, None, (), np.zeros(0, dtype=np.int64)
+        made.lm, made.scoring, made.rows, made.truth = lm, None, (), np.zeros(0, dtype=np.int64)
         ids = [one for one in lm.encode_many(list(texts)) if len(one) > 1]
         made.inputs, made.targets = tuple(one[:1] for one in ids), tuple(Target(one[:1], one[1:]) for one in ids)
         made._items = made.targets
@@ -71,37 +85,47 @@ class Bench:
 
     def first(self, count: int) -> "Bench":
         """The first rows alone; what they scored is shared."""
+        return self.part(range(min(count, len(self))))
+
+    def part(self, at: Sequence[int]) -> "Bench":
+        """The rows at these positions alone; what they scored is shared."""
         part = object.__new__(Bench)
-        part.lm, part.labels = self.lm, self.labels
-        part.rows, part.truth, part.inputs = self.rows[:count], self.truth[:count], self.inputs[:count]
-        part.targets, part._items = self.targets[:count], self._items[:count]
+        part.lm, part.scoring = self.lm, self.scoring
+        part.truth = self.truth[list(at)] if len(self.truth) else self.truth
+        part.rows, part.inputs, part.targets = _pick(self.rows, at), _pick(self.inputs, at), _pick(self.targets, at)
+        part._items = _pick(self._items, at)
         return part
 
     def score(self, root: Root, message: str) -> Generator[Progress, None, Scored]:
         """Score a root on all rows, a slice at a time."""
         known = _scores(self.lm, _identity(root))
-        items = [(item, self.labels) for item in self._items]
+        items = [(item, self.scoring) for item in self._items]
         missing = list(dict.fromkeys(key for key in items if key not in known))
-        run = self._labels if self.labels is not None else self._targets
+        run = self._labels if self.scoring is not None else self._targets
         for part, found in run(root, [item for item, _ in missing]):
             for at, row in zip(part, found.double().tolist(), strict=True):
                 known[missing[at]] = row
             yield Progress(done=part.stop, total=len(missing), message=message)
         table: Floats = np.array([known[key] for key in items], dtype=np.float64)
-        return scored(table, self.truth) if self.labels is not None else Scored(table, None, None)
+        return scored(table, self.truth) if self.scoring is not None else Scored(table, None, None)
 
     def keep(self, root: Root, part: range, log_probs: Tensor) -> None:
         """Label log-probabilities [n, K] of the rows ``part``, that came with something else that was computed."""
         known = _scores(self.lm, _identity(root))
         for at, row in zip(part, log_probs.double().tolist(), strict=True):
-            known[(self._items[at], self.labels)] = row
+            known[(self._items[at], self.scoring)] = row
 
     def _labels(self, root: Root, items: list[Any]) -> Any:
-        assert self.labels is not None
-        return score_labels(self.lm, root, items, self.labels) if items else ()
+        assert self.scoring is not None
+        return score_labels(self.lm, root, items, self.scoring) if items else ()
 
     def _targets(self, root: Root, items: list[Any]) -> Any:
         return score_targets(self.lm, root, items) if items else ()
+
+
+def _pick(given: tuple[T, ...], at: Sequence[int]) -> tuple[T, ...]:
+    """Those at these positions; nothing of nothing."""
+    return tuple(given[i] for i in at) if given else ()
 
 
 def scored(log_probs: Any, truth: Any) -> Scored:

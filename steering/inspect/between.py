@@ -7,7 +7,6 @@ what comes out is not linear there (SCIENCE notes A3, view 7). The playground's 
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from steering.errors import ArtifactError, SpecError
 from steering.inspect.contract import Progress, Subject
 from steering.inspect.drift import losses
 from steering.inspect.subjects import learned, start_vectors
+from steering.inspect.zones import Zones, zones_of
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.methods.forms import KEYS, SOFT_PROMPT, VALUES, root_of
@@ -24,9 +24,6 @@ from steering.methods.forms import KEYS, SOFT_PROMPT, VALUES, root_of
 STRENGTHS = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 WAY = tuple(i / 8 for i in range(9))
 """Points on the way between two runs."""
-
-CAUTION, EXTREME = 1.5, 4.0
-"""Factor on the perplexity of neutral text, against the start, from which a strength is called that."""
 
 SENTENCES = 12
 """Neutral sentences that calibrate the zones: the first of the shipped ones."""
@@ -106,23 +103,6 @@ def root_between(lm: FrozenLM, first: Subject, second: Subject, share: float) ->
     return root_of(lm, {name: _at(t.float(), second.vectors[name], share) for name, t in first.vectors.items()})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zones:
-    """How far a strength may go: ``normal`` and ``caution`` are ranges around the start, everything beyond is extreme. ``factors``: perplexity of
-    neutral text over the start's, for every strength that was measured."""
-
-    normal: tuple[float, float]
-    caution: tuple[float, float]
-    factors: tuple[tuple[float, float], ...]
-
-    def zone(self, strength: float) -> str:
-        """``normal``, ``caution`` or ``extreme``."""
-        for name, (low, high) in (("normal", self.normal), ("caution", self.caution)):
-            if low <= strength <= high:
-                return name
-        return "extreme"
-
-
 def zones(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Zones]:
     """Calibrated by what neutral text loses at every strength, against the start. Between two measured strengths the factor is interpolated.
 
@@ -133,21 +113,4 @@ def zones(lm: FrozenLM, subject: Subject) -> Generator[Progress, None, Zones]:
     _, found = yield from losses(lm, roots, neutral()[:SENTENCES])
     loss = [float(values.mean()) for values in found.values()]
     base = loss[STRENGTHS.index(0.0)]
-    factors = tuple((a, math.exp(min(50.0, value - base))) for a, value in zip(STRENGTHS, loss, strict=True))
-    return Zones(normal=_range(factors, CAUTION), caution=_range(factors, EXTREME), factors=factors)
-
-
-def _range(factors: tuple[tuple[float, float], ...], limit: float) -> tuple[float, float]:
-    """The strengths around 0 up to which every factor stays below the limit."""
-    ends = []
-    for side in (sorted(f for f in factors if f[0] <= 0)[::-1], sorted(f for f in factors if f[0] >= 0)):
-        end = side[0][0]
-        for (a, low), (b, high) in pairwise(side):
-            if high <= limit:
-                end = b
-                continue
-            share = (math.log(limit) - math.log(low)) / (math.log(high) - math.log(low))
-            end = a + max(0.0, share) * (b - a)
-            break
-        ends.append(round(end, 4))
-    return ends[0], ends[1]
+    return zones_of((a, math.exp(min(50.0, value - base))) for a, value in zip(STRENGTHS, loss, strict=True))

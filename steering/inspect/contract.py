@@ -6,7 +6,7 @@ page lists the views before torch is there; the arithmetic is imported inside ``
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from steering.errors import SpecError
 from steering.inspect.results import Result
@@ -118,8 +118,21 @@ def address(artifact: str, rows: str = "", other: str = "", prompts: Collection[
     return artifact + "".join(f" {name}={value}" for name, value in parts.items() if value)
 
 
+def question(name: str, view: str, model: str, **given: Any) -> dict[str, Any]:
+    """The payload of the request ``inspect``: one view of the saved prompt ``name``. ``given``: ``data``, ``rows``, ``other``, ``prompts``, ``text``
+    and ``again``, as far as they are not empty by default."""
+    blank: dict[str, Any] = {"data": "", "rows": "", "other": "", "prompts": [], "text": ""}
+    return {"name": name, "view": view, "model": model, **blank, **given}
+
+
 BY_LABELS = frozenset({"gain", "manual_neighbours"})
 """Views that compare answers between labels."""
+
+
+BY_ANSWER = frozenset({"behaviour", "label_effect"})
+"""Views that look at the first token of the answer."""
+
+UNANSWERED = "looks at where the answer begins; this task scores the input behind each label instead."
 
 
 def require_labels(name: str, subject: Subject) -> TaskSpec:
@@ -135,7 +148,9 @@ def require_labels(name: str, subject: Subject) -> TaskSpec:
 
 
 def unlabelled(name: str, task: TaskSpec) -> str:
-    """Why view ``name`` says nothing of a task without labels; empty where it does."""
+    """Why view ``name`` says nothing of a task: without labels, or with nothing graded where it looks; empty where it does."""
+    if name in BY_ANSWER and task.scoring != "direct":
+        return f"it {UNANSWERED}"
     return f"it compares answers between labels; this task is {task.kind}." if name in BY_LABELS and task.kind != "classification" else ""
 
 

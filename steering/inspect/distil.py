@@ -1,18 +1,22 @@
 """View ``distil``: real text in place of the learned vectors, with its own score: a person may leave without a soft prompt."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steering.evaluate.shares import mean, share
 from steering.inspect.contract import Badge, Item, Need, Subject, missing
+from steering.inspect.dossier import tables
 from steering.inspect.phrases import CAPTION_ROWS, accuracy_bars, loss_bars, nats, rounded, share_text
-from steering.inspect.results import Column, Part, Role, Stack, Table, Text
+from steering.inspect.results import Column, Part, Result, Role, Stack, Table, Text
 
 if TYPE_CHECKING:
     from steering.inspect.bench import Scored
     from steering.lm.frozen import FrozenLM
 
 LEARNED, FOUND, MANUAL = "learned prompt", "the text found", "your prompt"
+KEYS = "found_on"
+"""Where the table's row of the text names the rows that it was searched and chosen on."""
 FIT, CHOOSE = 24, 32
 """Training rows that accept swaps, and validation rows that decide between texts, at most."""
 
@@ -22,6 +26,21 @@ COLUMNS = (
     Column(name="accuracy", title="Right", kind="percent", help="share of right answers (classification)"),
     Column(name="prompt", title="Text", help="to be used as a manual prompt"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundText:
+    """Real text that a search found, and the keys of the rows that it was searched and chosen on."""
+
+    text: str
+    rows: frozenset[str]
+
+
+def found_text(result: Result) -> FoundText | None:
+    """The text of a kept result; None where the search found none that does better than the manual prompt."""
+    rows = {str(row.get("name")): row for table in tables(result) for row in table.rows}
+    text, own = (str(rows.get(name, {}).get("prompt") or "") for name in (FOUND, MANUAL))
+    return FoundText(text=text, rows=frozenset(rows[FOUND].get(KEYS) or ())) if text and text != own else None
 
 
 class Distil:
@@ -62,10 +81,11 @@ class Distil:
         scores = {}
         for name in (LEARNED, FOUND, MANUAL):
             scores[name] = yield from rows.score(roots[name], f"running {name}")
-        yield _stack(self.title, scores, found, subject.task.prompt.strip(), len(search.tried), len(rows))
+        on = sorted({row.key for row in (*fit.rows, *choose.rows)})
+        yield _stack(self.title, scores, found, subject.task.prompt.strip(), len(search.tried), len(rows), on)
 
 
-def _stack(title: str, scores: "Mapping[str, Scored]", found: str, prompt: str, tried: int, n: int) -> Stack:
+def _stack(title: str, scores: "Mapping[str, Scored]", found: str, prompt: str, tried: int, n: int, on: list[str]) -> Stack:
     roles: dict[str, Role] = {LEARNED: "learned", FOUND: "accent", MANUAL: "start"}
     parts: list[Part] = [Text(title="The text", paragraphs=(found,))]
     if scores[LEARNED].correct is not None:
@@ -74,7 +94,8 @@ def _stack(title: str, scores: "Mapping[str, Scored]", found: str, prompt: str, 
     gain, part = share(scores[MANUAL].loss - scores[FOUND].loss, scores[MANUAL].loss - scores[LEARNED].loss)
     kept = part if gain.low > 0 else None
     texts = {LEARNED: None, FOUND: found, MANUAL: prompt}
-    rows = tuple(_row(name, score, texts[name], rounded(kept, "share") if name == FOUND else {}) for name, score in scores.items())
+    extra: dict[str, dict[str, Any]] = {FOUND: {**rounded(kept, "share"), KEYS: on}}
+    rows = tuple(_row(name, score, texts[name], extra.get(name, {})) for name, score in scores.items())
     parts.append(Table(title="In numbers", columns=COLUMNS, rows=rows))
     caption = (
         f"{CAPTION_ROWS.format(n=n)} {tried} texts were compared on validation rows and the best is shown; the held-out rows judged only that one. "

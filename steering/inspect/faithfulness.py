@@ -26,7 +26,7 @@ class Faithfulness:
     needs: Need = "soft_prompt"
     rows_needed = True
     summary = "How much of the effect is kept when every vector is replaced by its closest vocabulary entry and run as ordinary text."
-    cost = "14 passes over the held-out rows: about 15 seconds for 100 short rows on two cores; a preview within 3"
+    cost = "9 passes over the held-out rows: about 15 seconds for 100 short rows on two cores; a preview within 5"
 
     def applies(self, vectors: Collection[str]) -> str:
         return missing(self.needs, vectors)
@@ -44,9 +44,10 @@ class Faithfulness:
 
 
 def _measure(title: str, made: "Texts", rows: "Bench", random: int) -> Generator[Progress, None, "Stack"]:
-    from steering.inspect.gap import Gap, stack
+    from steering.inspect.gap import Gap, halves, stack
 
-    scores = {}
+    scores, names = {}, tuple(made.random[:random])
+    seen = halves(names, len(rows))
     for name, root in made.roots(random).items():
-        scores[name] = yield from rows.score(root, f"running {name}")
-    return stack(title, Gap(made.learned, made.start, tuple(made.random[:random]), scores, len(rows)), made.shown)
+        scores[name] = yield from (rows.part(seen[name]) if name in seen else rows).score(root, f"running {name}")
+    return stack(title, Gap(made.learned, made.start, names, scores, len(rows), seen), made.shown)

@@ -3,13 +3,13 @@
 A page that shows the closest entries beside a measured gap asks ``licence(kept faithfulness result)`` and passes the table through ``worded``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from steering.evaluate.intervals import Estimate
+from steering.evaluate.intervals import Estimate, Floats
 from steering.evaluate.shares import share
 from steering.inspect.phrases import CAPTION_ROWS, accuracy_bars, loss_bars, nats, rounded, share_text
 from steering.inspect.results import Column, Result, Role, Stack, Table
@@ -29,13 +29,15 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Scores (``loss`` [N], ``correct`` [N] or None) by name; ``random`` names the random texts, ``start`` is empty where it is not known."""
+    """Scores (``loss`` [N], ``correct`` [N] or None) by name; ``random`` names the random texts, ``start`` is empty where it is not known. ``seen``:
+    positions of the rows that a random text was run on, for those that were not run on all."""
 
     learned: str
     start: str
     random: tuple[str, ...]
     scores: Mapping[str, Any]
     n: int
+    seen: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def closest(self) -> str:
@@ -43,9 +45,30 @@ class Gap:
 
     def shares(self) -> tuple[Estimate, Estimate | None]:
         """The learned prompt's gain over random text in nats, and the share of it that the closest entries keep."""
-        random = np.mean([self.scores[name].loss for name in self.random], axis=0)
+        random = self._random()
         whole, kept = share(random - self.scores[self.closest].loss, random - self.scores[self.learned].loss)
         return whole, kept if whole.low > 0 else None
+
+    def _random(self) -> Floats:
+        """Mean loss of every row under the random texts that were run on it, [N]."""
+        total, count = np.zeros(self.n), np.zeros(self.n)
+        for name in self.random:
+            at = list(self.seen.get(name, range(self.n)))
+            total[at] += self.scores[name].loss
+            count[at] += 1
+        return total / count
+
+
+def halves(names: Sequence[str], n: int) -> dict[str, list[int]]:
+    """Which of n rows each text is run on: four or more take turns with two random halves, so that every row meets as many; fewer see all rows.
+
+    It is the mean over texts that a row is compared with: five texts a row say as much of it as ten for half of the time, and all ten take part.
+    """
+    if len(names) < 4 or n < 4:
+        return {}
+    order = np.random.default_rng(0).permutation(n).tolist()
+    parts = sorted(order[: n // 2]), sorted(order[n // 2 :])
+    return {name: parts[at % 2] for at, name in enumerate(names)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +124,10 @@ def stack(title: str, gap: Gap, shown: Mapping[str, str]) -> Stack:
         parts.append(accuracy_bars("Right answers under each text", {name: gap.scores[name].correct for name in order}, roles))
     rows = tuple(_row(name, gap, shown, kept if name == gap.closest else None) for name in order)
     parts.append(Table(title="In numbers", columns=COLUMNS, rows=rows))
+    each = ", each run on half of the rows" if gap.seen else ""
     caption = (
         f"{CAPTION_ROWS.format(n=gap.n)} Share kept = (random - closest entries) / (random - learned), in nats; random: mean of "
-        f"{len(gap.random)} texts of as many random entries. The learned prompt's gain over random text: {nats(whole)}."
+        f"{len(gap.random)} texts of as many random entries{each}. The learned prompt's gain over random text: {nats(whole)}."
     )
     return Stack(title=title, parts=tuple(parts), caption=caption, note=judge(kept).sentence)
 

@@ -21,7 +21,7 @@ from steering.lm.encode import SEPARATOR, prompt_text
 from steering.lm.forest import Tree
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
-from steering.lm.scoring import chunks, target_nll
+from steering.lm.scoring import Family, chunks, target_nll
 from steering.methods.forms import SOFT_PROMPT
 
 STEPS, BATCH, RATE = 40, 8, 0.1
@@ -131,10 +131,10 @@ def gradient(search: Search, ids: list[int], rows: list[int]) -> Generator[Progr
     lm, train = search.lm, search.train
     front, body, tail = lm.embed(lm.header), lm.embed(ids), lm.embed(lm.encode(SEPARATOR))
     total = torch.zeros_like(body)
-    branches = [train.labels.branch(train.inputs[i]) if train.labels is not None else train.targets[i].branch() for i in rows]
-    for part in chunks(branches, lm.tokens_per_slice // 2):
+    families = [train.scoring.family(train.inputs[i]) if train.scoring is not None else Family((train.targets[i].branch(),)) for i in rows]
+    for part in chunks(families, lm.tokens_per_slice // 2):
         leaf = body.clone().requires_grad_(True)
-        logits = lm.logits([Tree(Root(embeds=torch.cat([front, leaf, tail])), tuple(branches[i] for i in part))])
+        logits = lm.logits([Tree(Root(embeds=torch.cat([front, leaf, tail])), tuple(b for i in part for b in families[i].branches))])
         (found,) = torch.autograd.grad(_loss(train, logits, [rows[i] for i in part]) / len(rows), leaf)
         total += found
         yield Progress(done=part.stop, total=len(rows), message="following the gradient")
@@ -143,9 +143,9 @@ def gradient(search: Search, ids: list[int], rows: list[int]) -> Generator[Progr
 
 def _loss(train: Bench, logits: Tensor, rows: list[int]) -> Tensor:
     """Summed over the rows."""
-    if train.labels is None:
+    if train.scoring is None:
         return target_nll(logits, [train.targets[i] for i in rows]).sum()
-    scores = train.labels.log_probs(logits)
+    scores = train.scoring.scores(logits, [train.inputs[i] for i in rows])
     return torch.nn.functional.cross_entropy(scores, torch.tensor(train.truth[rows], device=scores.device), reduction="sum")
 
 

@@ -20,7 +20,7 @@ def shuffled(lm: FrozenLM, subject: Subject, start: Tensor, learned: Tensor) -> 
     did not). Deterministic."""
     root = Root(embeds=start)
     rows = bench(lm, subject, (subject.train or subject.rows)[: 2 * BATCH], root)
-    assert rows.labels is not None
+    assert rows.scoring is not None
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
     truth = torch.tensor(rows.truth)[order].to(lm.device)
     length = (learned - start).norm(dim=1, keepdim=True)
@@ -30,8 +30,9 @@ def shuffled(lm: FrozenLM, subject: Subject, start: Tensor, learned: Tensor) -> 
     for step in range(STEPS):
         part = [i % len(rows) for i in range(step * BATCH, step * BATCH + BATCH)]
         leaf = (start + move).requires_grad_(True)
-        logits = lm.logits([Tree(Root(embeds=leaf), tuple(rows.labels.branch(rows.inputs[i]) for i in part))])
-        chosen = torch.log_softmax(rows.labels.log_probs(logits), -1)[torch.arange(len(part), device=lm.device), truth[part]]
+        inputs = [rows.inputs[i] for i in part]
+        logits = lm.logits([Tree(Root(embeds=leaf), tuple(b for ids in inputs for b in rows.scoring.family(ids).branches))])
+        chosen = torch.log_softmax(rows.scoring.scores(logits, inputs), -1)[torch.arange(len(part), device=lm.device), truth[part]]
         (grad,) = torch.autograd.grad(-chosen.mean(), leaf)
         first, second = 0.9 * first + 0.1 * grad, 0.99 * second + 0.01 * grad**2
         move = move - rate * (first / (1 - 0.9 ** (step + 1))) / ((second / (1 - 0.99 ** (step + 1))).sqrt() + 1e-12)

@@ -10,6 +10,8 @@ from steering.evaluate.shares import mean
 from steering.inspect.contract import Badge, Item, Need, Progress, Subject, missing
 from steering.inspect.phrases import nats
 from steering.inspect.results import Column, Line, Lines, Mark, Part, Stack, Table
+from steering.inspect.zones import COLUMNS as ZONE_COLUMNS
+from steering.inspect.zones import FACTOR, Zones, picture
 
 if TYPE_CHECKING:
     from steering.inspect.bench import Bench, Scored
@@ -28,6 +30,7 @@ COLUMNS = (
     Column(name="accuracy", title="Right", kind="percent", help="share of right answers on validation rows"),
     Column(name="held_out_loss", title="Held-out loss", kind="number", help="for the start, the learned prompt and the chosen strength"),
     Column(name="held_out_accuracy", title="Held-out right", kind="percent"),
+    *ZONE_COLUMNS,
 )
 
 
@@ -39,14 +42,14 @@ class Strength:
     badge: Badge = "MEASURED"
     needs: Need = "any"
     rows_needed = True
-    summary = "The loss from half a step backwards over the start and the learned prompt to twice as far, and between two runs."
-    cost = "9 passes over 48 validation rows and 3 over the held-out rows: about 10 seconds on two cores; as many again for two runs"
+    summary = "The loss from half a step backwards to twice as far as was learned, how far neutral text bears it, and the way to a second run."
+    cost = "9 passes over 48 validation rows and 12 neutral sentences, 3 over the held-out rows: about 12 seconds on two cores; 9 more for two runs"
 
     def applies(self, vectors: Collection[str]) -> str:
         return missing(self.needs, vectors)
 
     def run(self, lm: "FrozenLM", subject: Subject) -> Iterator[Item]:
-        from steering.inspect.between import STRENGTHS, root_at
+        from steering.inspect.between import STRENGTHS, root_at, zones
         from steering.inspect.subjects import bench, learned
 
         whole = learned(lm, subject)
@@ -60,7 +63,8 @@ class Strength:
         reported: Scores = {}
         for a in {0.0: 0, 1.0: 0, **({best: 0} if chosen_on else {})}:
             reported[a] = yield from held_out.score(root_at(lm, subject, a), f"running strength {a:g} on held-out rows")
-        parts = [*_pictures(scores, best), _table(scores, reported)]
+        bearable = yield from zones(lm, subject)
+        parts = [*_pictures(scores, best), picture(bearable), _table(scores, reported, bearable)]
         said = [_note(scores, reported, best, bool(chosen_on))]
         if subject.other is not None:
             part, sentence = yield from _between(lm, subject, subject.other, held_out)
@@ -100,8 +104,8 @@ def _line(name: str, x: tuple[float, ...], values: list[Estimate]) -> Line:
     return Line(name=name, x=x, y=y, low=low, high=high)
 
 
-def _table(scores: Scores, reported: Scores) -> Table:
-    rows = []
+def _table(scores: Scores, reported: Scores, bearable: Zones) -> Table:
+    rows, factors = [], dict(bearable.factors)
     for a, score in scores.items():
         loss = mean(score.loss)
         row: dict[str, Any] = {"strength": a, "loss": round(loss.value, 5), "low": round(loss.low, 5), "high": round(loss.high, 5)}
@@ -109,7 +113,7 @@ def _table(scores: Scores, reported: Scores) -> Table:
         held = reported.get(a)
         row["held_out_loss"] = None if held is None else round(float(held.loss.mean()), 5)
         row["held_out_accuracy"] = None if held is None or held.correct is None else round(float(held.correct.mean()), 5)
-        rows.append(row)
+        rows.append(row | {FACTOR: round(factors[a], 5), "zone": bearable.zone(a)})
     return Table(title="In numbers", columns=COLUMNS, rows=tuple(rows))
 
 

@@ -1,8 +1,9 @@
 """The trusted vocabulary: the entries that may be shown as words, centred, computed once for a model (SCIENCE notes A3, view 4).
 
 Left out: special and added tokens; entries that the tokenizer never writes, ``encode(decode(i)) != [i]``; partial UTF-8; whitespace and control
-runs. Centred, because the raw cosine is unusable: two random entries of SmolLM2 have 0.44. The centred table itself is never stored: it is
-recomputed in chunks from the embedding module, so that 260,000 x 2,560 entries cost no memory beside the model's.
+runs; undertrained entries and hubs (:mod:`steering.inspect.untrusted`). Centred, because the raw cosine is unusable: two random entries of SmolLM2
+have 0.44. The centred table itself is never stored: it is recomputed in chunks from the embedding module, so that 260,000 x 2,560 entries cost no
+memory beside the model's.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -93,13 +94,34 @@ def _build(lm: FrozenLM) -> Generator[Progress, None, Vocabulary]:
     hidden = {reason: verdicts.count(reason) for reason in sorted({v for v in verdicts if v})}
     if total < lm.shape.V:
         hidden["unused"] = lm.shape.V - total
-    ids_tensor = torch.tensor(trusted, device=lm.device)
+    never = [i for i, verdict in enumerate(verdicts) if verdict == "unstable"]
+    made = _centred(lm, torch.tensor(trusted, device=lm.device), hidden, tuple(labels))
+    return (yield from _telling(lm, made, [list(range(total, lm.shape.V)), never]))
+
+
+def _telling(lm: FrozenLM, made: Vocabulary, unused: list[list[int]]) -> Generator[Progress, None, Vocabulary]:
+    """Without entries that are text and still tell nothing; ``unused``: ids that no text is written with, the surest kind first."""
+    from steering.inspect.untrusted import FEWEST, hubs, undertrained
+
+    known = next((ids for ids in unused if len(ids) >= FEWEST), [])
+    made = _without(lm, made, undertrained(lm, made.ids, known), "undertrained")
+    return _without(lm, made, (yield from hubs(lm, made)), "hubs")
+
+
+def _without(lm: FrozenLM, made: Vocabulary, drop: Tensor, reason: str) -> Vocabulary:
+    """Without the entries that ``drop`` [N] marks, counted under ``reason``; two are always left."""
+    count = int(drop.sum())
+    return _centred(lm, made.ids[~drop], made.hidden | {reason: count}, made.labels) if 0 < count < len(made) - 1 else made
+
+
+def _centred(lm: FrozenLM, ids: Tensor, hidden: dict[str, int], labels: tuple[str, ...]) -> Vocabulary:
+    """A vocabulary of these entries."""
     mean = torch.zeros(lm.shape.H, dtype=torch.float64, device=lm.device)
-    for part in ids_tensor.split(ROWS):
+    for part in ids.split(ROWS):
         mean += _rows(lm, part).sum(dim=0, dtype=torch.float64)
-    centre = (mean / len(trusted)).float()
-    lengths = torch.cat([(_rows(lm, part) - centre).norm(dim=1) for part in ids_tensor.split(ROWS)]).clamp_min(1e-12)
-    return Vocabulary(ids_tensor, {t: i for i, t in enumerate(trusted)}, centre, lengths, hidden, tuple(labels))
+    centre = (mean / len(ids)).float()
+    lengths = torch.cat([(_rows(lm, part) - centre).norm(dim=1) for part in ids.split(ROWS)]).clamp_min(1e-12)
+    return Vocabulary(ids, {token: i for i, token in enumerate(ids.tolist())}, centre, lengths, hidden, labels)
 
 
 def pieces(lm: FrozenLM, ids: Sequence[int]) -> list[str]:

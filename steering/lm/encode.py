@@ -1,16 +1,21 @@
 """From examples to token ids: prompt, input and answer are tokenised separately, and identically for every contestant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from steering.data import render
 from steering.errors import TemplateError
+from steering.lm import channel
+from steering.lm.channel import Channel
 from steering.lm.frozen import FrozenLM
-from steering.lm.scoring import Ids, Labels, Target
+from steering.lm.scoring import Ids, Labels, Scoring, Target
 from steering.spec import Example, TaskSpec
 
 SEPARATOR = "\n\n"
 """Between the manual prompt and the input, for every prompt."""
+
+ANSWER_ROOM = 16
+"""Tokens kept free for a label word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,36 @@ def end_token(lm: FrozenLM, task: TaskSpec) -> Ids:
     if not found:
         raise TemplateError(f"this model has no end token for stop={task.stop!r}.", "Choose the other way to stop.")
     return found[:1]
+
+
+def demonstration(task: TaskSpec, example: Example) -> str:
+    """A solved row as few-shot prompts show it, in the order in which the task is scored."""
+    return _way(task).solved(task.template, example.values, task.label_words.get(example.target, example.target)) + SEPARATOR
+
+
+def input_template(task: TaskSpec) -> str:
+    """The part of the template that makes up an input."""
+    return _way(task).input(task.template)
+
+
+def scoring(lm: FrozenLM, task: TaskSpec) -> Scoring:
+    """How the label words of a classification are scored.
+
+    Raises:
+        TemplateError: label words that cannot be told apart, or a template that cannot be turned round.
+    """
+    return _way(task).scoring(lm, task)
+
+
+def encode_channel(lm: FrozenLM, task: TaskSpec) -> Channel:
+    """Label lines as ids, in the order of ``task.label_words``, and how every text opens.
+
+    Raises:
+        TemplateError: as :func:`encode_labels`; or the template holds no column.
+    """
+    encode_labels(lm, task)  # the same words are refused
+    lines = tuple(lm.encode(channel.label_line(task.template, word)) for word in task.label_words.values())
+    return Channel(lines, lm.encode(channel.opening(task.template)))
 
 
 def encode_labels(lm: FrozenLM, task: TaskSpec) -> Labels:
@@ -79,10 +114,11 @@ def encode_examples(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], r
             "Give every label a word, or compare on a file with the same labels.",
         )
     end = end_token(lm, task) if task.kind == "generation" else ()
+    template, beside = input_template(task), task.max_new_tokens if end else _way(task).beside(lm, task)
     for example in examples:
         target = lm.encode(answer_text(task.template, example.target)) + end if end else ()
-        room = lm.shape.context - root_length - max(len(target), task.max_new_tokens if end else 16)
-        ids, shortened = _fit(lm, task.template, example.values, room)
+        room = lm.shape.context - root_length - max(len(target), beside)
+        ids, shortened = _fit(lm, template, example.values, room)
         cut += shortened
         inputs.append(ids)
         if end:
@@ -93,7 +129,7 @@ def encode_examples(lm: FrozenLM, task: TaskSpec, examples: Sequence[Example], r
 
 def encode_text(lm: FrozenLM, task: TaskSpec, values: dict[str, str], root_length: int) -> Ids:
     """One typed input."""
-    return _fit(lm, task.template, values, lm.shape.context - root_length - task.max_new_tokens)[0]
+    return _fit(lm, input_template(task), values, lm.shape.context - root_length - max(task.max_new_tokens, _way(task).beside(lm, task)))[0]
 
 
 def _fit(lm: FrozenLM, template: str, values: dict[str, str], room: int) -> tuple[Ids, bool]:
@@ -114,3 +150,39 @@ def _fit(lm: FrozenLM, template: str, values: dict[str, str], room: int) -> tupl
         f"prompt and template leave no room for the input: the model's context is {lm.shape.context} tokens.",
         "Shorten the prompt, use fewer demonstrations, or choose a model with a longer context.",
     )
+
+
+# -- ways to score --------------------------------------------------------------------------------------------------------------------------------
+def _behind(template: str, values: dict[str, str], answer: str) -> str:
+    """A row and its answer."""
+    return render(template, values) + answer_text(template, answer)
+
+
+def _before(template: str, values: dict[str, str], answer: str) -> str:
+    """An answer and its row."""
+    return channel.label_line(template, answer) + render(channel.head(template), values)
+
+
+def _longest_line(lm: FrozenLM, task: TaskSpec) -> int:
+    return max(ANSWER_ROOM, *map(len, encode_channel(lm, task).lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to score label words: how, which part of the template is the input, how a solved row is written, and the tokens to keep free for it."""
+
+    scoring: Callable[[FrozenLM, TaskSpec], Scoring]
+    input: Callable[[str], str]
+    solved: Callable[[str, dict[str, str], str], str]
+    beside: Callable[[FrozenLM, TaskSpec], int]
+
+
+WAYS = {
+    "direct": Way(encode_labels, str, _behind, lambda lm, task: ANSWER_ROOM),
+    "channel": Way(encode_channel, channel.head, _before, _longest_line),
+}
+
+
+def _way(task: TaskSpec) -> Way:
+    """Only label words can be scored the other way round; texts are always written behind the input."""
+    return WAYS[task.scoring if task.kind == "classification" else "direct"]

@@ -5,8 +5,10 @@ words). A token attends to itself and its ancestors. Linear layers see the packe
 block holds sibling segments padded to one width, and knows the blocks it may look back at. This module is index arithmetic only; the tensors'
 way through is in attention.py.
 
-    packed row   [root 0 | root 1 | branches of root 0 | branches of root 1 | twigs ...]
-    blocks       root: 1 x P     branches: B x T (right-padded)     twigs: (B*F) x t
+    packed row   [root 0 | root 1 | lead | branches of root 0 | lead | branches of root 1 | twigs ...]
+    blocks       root: 1 x P     lead: 1 x l     branches: B x T (right-padded)     twigs: (B*F) x t
+
+A lead is what all inputs under a root begin with, such as the words of a template before the text: computed once where that is worth a block.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,10 @@ from steering.lm.root import Root
 
 SHORT = 32
 """Tokens up to which inputs share a block whatever their lengths: one more block is some ten small kernels a layer, forward and backward."""
+
+
+LEAD = 16
+"""Tokens that must be saved before what inputs begin with gets a block of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +167,8 @@ class _Packer:
             self.add([_Segment([0], 0) for _ in range(short)], ())
 
 
-def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, block_ratio: float = 2.0) -> Packed:
-    """Lay ``trees`` out as one packed row.
+def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, block_ratio: float = 2.0, whole: bool = False) -> Packed:
+    """Lay ``trees`` out as one packed row. ``whole``: every branch has all of its tokens in a segment of its own, also those that it shares.
 
     Siblings share a block while the longest is at most ``block_ratio`` times the shortest, so that attention's padding stays bounded and memory
     linear in the number of rows; up to ``SHORT`` tokens they always do, because a block costs more than that padding.
@@ -175,10 +181,14 @@ def pack(trees: Sequence[Tree], device: torch.device, *, row_multiple: int = 1, 
     graded: list[list[int]] = []
     for number, tree in enumerate(trees):
         looks = (Look(number, root_blocks[number], None),) if tree.root.rows else ()
-        starts, homes = _pack_branches(packer, tree, looks, block_ratio)
+        lead = 0 if whole else _lead(tree.branches)
+        if lead:
+            block = packer.add([_Segment(tree.branches[0].ids[:lead], tree.root.length)], looks)
+            looks = (*looks, Look(None, block, None))
+        starts, homes = _pack_branches(packer, tree, looks, block_ratio, lead)
         twig_starts = _pack_twigs(packer, tree, looks, homes)
         for branch, start, twigs in zip(tree.branches, starts, twig_starts, strict=True):
-            end = start + len(branch.ids)
+            end = start + len(branch.ids) - lead
             graded.append(list(range(end - branch.graded, end)))
             graded[-1] += [t for at, ids in zip(twigs, branch.twigs, strict=True) for t in range(at, at + len(ids))]
     packer.round_up(row_multiple)
@@ -209,20 +219,29 @@ def _pack_roots(packer: _Packer, trees: Sequence[Tree]) -> tuple[list[tuple[int,
     return slices, blocks
 
 
-def _pack_branches(packer: _Packer, tree: Tree, looks: tuple[Look, ...], ratio: float) -> tuple[list[int], list[tuple[int, int]]]:
-    """Row start of every branch, and its (block, row in block)."""
-    order = sorted(range(len(tree.branches)), key=lambda i: len(tree.branches[i].ids))
+def _lead(branches: Sequence[Branch]) -> int:
+    """How many tokens all branches begin with, none of them graded; 0 where a block for them would cost more than it saves."""
+    room = min((len(branch.ids) - max(1, branch.graded) for branch in branches), default=0)
+    first = branches[0].ids if branches else ()
+    same = next((at for at in range(room) if any(branch.ids[at] != first[at] for branch in branches)), room)
+    return same if same * (len(branches) - 1) >= LEAD else 0
+
+
+def _pack_branches(packer: _Packer, tree: Tree, looks: tuple[Look, ...], ratio: float, lead: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Row start of what every branch has beyond the lead, and its (block, row in block)."""
+    own = [branch.ids[lead:] for branch in tree.branches]
+    order = sorted(range(len(own)), key=lambda i: len(own[i]))
     starts = [0] * len(order)
     homes = [(0, 0)] * len(order)
     while order:
-        shortest = len(tree.branches[order[0]].ids)
+        shortest = len(own[order[0]])
         assert shortest > 0, "a branch needs at least one token"
-        members = [i for i in order if len(tree.branches[i].ids) <= max(ratio * shortest, SHORT)]
+        members = [i for i in order if len(own[i]) <= max(ratio * shortest, SHORT)]
         order = order[len(members) :]
-        segments = [_Segment(tree.branches[i].ids, tree.root.length) for i in members]
+        segments = [_Segment(own[i], tree.root.length + lead) for i in members]
         block = packer.add(segments, looks)
         for row, (i, segment) in enumerate(zip(members, segments, strict=True)):
-            assert 0 <= tree.branches[i].graded <= len(tree.branches[i].ids)
+            assert 0 <= tree.branches[i].graded <= len(own[i])
             starts[i], homes[i] = segment.row_start, (block, row)
     return starts, homes
 

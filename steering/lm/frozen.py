@@ -248,7 +248,7 @@ class FrozenLM:
             return self._forest(trees, None, watch)
 
     def _forest(self, trees: Sequence[Tree], tape: list[KV] | None, watch: Watch | None = None) -> Tensor:
-        packed = pack(trees, self.device, row_multiple=self.row_multiple)
+        packed = pack(trees, self.device, row_multiple=self.row_multiple, whole=tape is not None or watch is not None)
         roots = [t.root.embeds for t, s in zip(trees, packed.root_slices, strict=True) if s is not None and t.root.embeds is not None]
         front = sum(r.shape[0] for r in roots)
         rows = self._embedding(packed.ids[front:])

@@ -1,5 +1,9 @@
-"""Batched generation under any mix of roots: greedy or sampled, one packed token a sequence and step (buffers: decoding.py)."""
+"""Batched generation under any mix of roots: greedy or sampled, one packed token a sequence and step (buffers: decoding.py).
 
+An answer depends on its own root, input and draws alone, never on who shares its batch or when it entered.
+"""
+
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,64 +38,81 @@ class Answer:
     done: bool
 
 
-def generate(lm: FrozenLM, requests: Sequence[tuple[Root, Ids]], decoding: Decoding) -> Iterator[list[Answer]]:
-    """Answers to all requests at once; yields the growing answers after every step, the last yield being final."""
+LEAVING = 0.25
+"""Share of a batch that must have finished before it is arranged anew, because the others' keys and values are moved then.
+A guess; shares were not compared."""
+
+
+def generate(lm: FrozenLM, requests: Sequence[tuple[Root, Ids]], decoding: Decoding, at_once: int | None = None) -> Iterator[list[Answer]]:
+    """Answers to all requests; yields the growing answers after every step, the last yield being final.
+
+    ``at_once``: how many are under way at a time (None: all). Longer inputs begin first; whoever has finished makes room for the next.
+    """
     if not requests:
         yield []
         return
-    with torch.no_grad():
-        state = begin(lm, requests)
-    texts = _Texts(lm, len(requests), decoding)
-    pick = _Picker(decoding)
-    while True:
+    waiting = deque(sorted(range(len(requests)), key=lambda i: (-len(requests[i][1]), i)))
+    batch = at_once or len(requests)
+    state, texts, pick = begin(lm), _Texts(lm, len(requests), decoding), _Picker(decoding)
+    while waiting or state.rows:
         with torch.no_grad():
+            fresh = {i: requests[i] for i in (waiting.popleft() for _ in range(min(len(waiting), batch - len(state.rows))))}
+            if fresh:
+                state.enter(fresh)
             logits = state.logits()
-        tokens, log_probs = pick(logits)
-        texts.add(tokens, log_probs)
+        rows = state.rows
+        tokens, log_probs = pick(logits, rows)
+        texts.add(rows, tokens, log_probs, state.full)
         yield texts.answers()
-        if texts.all_done or state.full:
-            return
-        state.append(tokens)
+        done = {row for row in rows if texts.done[row]}
+        if len(done) >= LEAVING * len(rows):
+            state.leave(done)
+            tokens = [token for row, token in zip(rows, tokens, strict=True) if row not in done]
+        if tokens:
+            state.append(tokens)
 
 
 class _Picker:
-    """Greedy or nucleus sampling (Holtzman et al. 2020) from logits [R, V]."""
+    """Greedy or nucleus sampling (Holtzman et al. 2020) from logits [R, V]; every request has draws of its own."""
 
     def __init__(self, decoding: Decoding) -> None:
         self.decoding = decoding
-        self.generator = torch.Generator().manual_seed(decoding.seed)
+        self.draws: dict[int, torch.Generator] = {}
 
-    def __call__(self, logits: Tensor) -> tuple[list[int], list[float]]:
+    def __call__(self, logits: Tensor, rows: Sequence[int]) -> tuple[list[int], list[float]]:
         logp = torch.log_softmax(logits.float().cpu(), dim=-1)
         if self.decoding.temperature == 0.0:
             chosen = logp.argmax(-1)
         else:
             p, order = torch.softmax(logp / self.decoding.temperature, -1).sort(-1, descending=True)
             p[p.cumsum(-1) - p >= self.decoding.top_p] = 0.0
-            drawn = torch.multinomial(p, 1, generator=self.generator)
+            drawn = torch.stack([torch.multinomial(one, 1, generator=self._draw(row)) for one, row in zip(p, rows, strict=True)])
             chosen = order.gather(1, drawn)[:, 0]
         return chosen.tolist(), logp.gather(1, chosen[:, None])[:, 0].tolist()
+
+    def _draw(self, row: int) -> torch.Generator:
+        if row not in self.draws:
+            self.draws[row] = torch.Generator().manual_seed(self.decoding.seed + (row << 32))
+        return self.draws[row]
 
 
 class _Texts:
     """Tokens so far, and when each answer ends."""
 
     def __init__(self, lm: FrozenLM, rows: int, decoding: Decoding) -> None:
-        self.lm, self.decoding = lm, decoding
+        self.lm, self.decoding, self.ends = lm, decoding, lm.end_ids
         self.ids: list[list[int]] = [[] for _ in range(rows)]
         self.log_probs = [0.0] * rows
         self.texts = [""] * rows
         self.done = [False] * rows
 
-    @property
-    def all_done(self) -> bool:
-        return all(self.done)
-
-    def add(self, tokens: list[int], log_probs: list[float]) -> None:
-        for row, (token, log_prob) in enumerate(zip(tokens, log_probs, strict=True)):
+    def add(self, rows: list[int], tokens: list[int], log_probs: list[float], full: list[bool]) -> None:
+        """``full``: this token was the last one that the model's context had room for."""
+        for row, token, log_prob, last in zip(rows, tokens, log_probs, full, strict=True):
             if self.done[row]:
                 continue
-            if token in self.lm.end_ids:
+            self.done[row] = last
+            if token in self.ends:
                 self.done[row] = True
                 continue
             self.ids[row].append(token)

@@ -1,7 +1,11 @@
-"""Scoring labels and targets under a root: exact log-probabilities, shared by training, judging and inspection."""
+"""Scoring labels and targets under a root: exact log-probabilities, shared by training, judging and inspection.
+
+How label words are scored is behind one contract, :class:`Scoring`: :class:`Labels` here, and the noisy channel (channel.py).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +18,55 @@ Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """Branches that together ask about one row."""
+
+    branches: tuple[Branch, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens they add to the packed row."""
+        return sum(branch.tokens for branch in self.branches)
+
+
+class Weighed(Protocol):
+    """What takes a number of tokens of the packed row."""
+
+    @property
+    def tokens(self) -> int: ...
+
+
+class Scoring(Protocol):
+    """How likely each of K label words is for an input. ``shares``: the scores are shares of one distribution, so that their sum is the mass on the
+    label words; ``key``: what they depend on beside the input; ``note``: what a person should know of it."""
+
+    @property
+    def shares(self) -> bool: ...
+
+    @property
+    def key(self) -> dict[str, object]: ...
+
+    @property
+    def note(self) -> str: ...
+
+    def family(self, ids: Ids) -> Family:
+        """One input with everything that is graded for it."""
+        ...
+
+    def graded(self, ids: Ids) -> int:
+        """Graded positions it has."""
+        ...
+
+    def shown(self, ids: Ids, label: int) -> tuple[Ids, Ids]:
+        """What is read before the grading of one label, and what is graded."""
+        ...
+
+    def scores(self, logits: Tensor, inputs: Sequence[Ids]) -> Tensor:
+        """[B, K] fp32 log-probabilities from the graded logits [sum of ``graded``, V] of ``inputs``. Differentiable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Labels:
     """Label words as token ids, [K] of them.
 
@@ -23,6 +76,18 @@ class Labels:
 
     words: tuple[Ids, ...]
     end: Ids = ()
+
+    shares = True
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What the scores depend on beside the input."""
+        return {"words": self.words, "end": self.end}
+
+    @property
+    def note(self) -> str:
+        """What a person should know of it."""
+        return "Two label words begin with the same token, so whole words and an end token are scored." if self.shared_first else ""
 
     @property
     def single(self) -> bool:
@@ -50,6 +115,22 @@ class Labels:
     def positions(self) -> int:
         """Graded positions an input has."""
         return 1 + sum(map(len, self.twigs()))
+
+    def family(self, ids: Ids) -> Family:
+        """:meth:`branch` by the contract's name."""
+        return Family((self.branch(ids),))
+
+    def graded(self, ids: Ids) -> int:
+        """:attr:`positions`, the same for every input."""
+        return self.positions
+
+    def shown(self, ids: Ids, label: int) -> tuple[Ids, Ids]:
+        """The input, and the label word behind it."""
+        return ids, self.words[label]
+
+    def scores(self, logits: Tensor, inputs: Sequence[Ids]) -> Tensor:
+        """:meth:`log_probs` by the contract's name."""
+        return self.log_probs(logits)
 
     def log_probs(self, logits: Tensor) -> Tensor:
         """Log-probability of every label, [B, K] fp32, from graded logits [B * positions, V]. Differentiable; not normalised over K."""
@@ -83,37 +164,37 @@ class Target:
         return Branch(self.ids + self.target[:-1], len(self.target))
 
 
-def chunks(branches: Sequence[Branch], budget: int) -> Iterator[range]:
-    """Consecutive ranges of at most ``budget`` tokens (at least one branch each)."""
+def chunks(items: Sequence[Weighed], budget: int) -> Iterator[range]:
+    """Consecutive ranges of at most ``budget`` tokens (at least one item each)."""
     start = tokens = 0
-    for i, branch in enumerate(branches):
-        if i > start and tokens + branch.tokens > budget:
+    for i, item in enumerate(items):
+        if i > start and tokens + item.tokens > budget:
             yield range(start, i)
             start, tokens = i, 0
-        tokens += branch.tokens
-    if start < len(branches):
-        yield range(start, len(branches))
+        tokens += item.tokens
+    if start < len(items):
+        yield range(start, len(items))
 
 
-def score_labels(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Labels) -> Iterator[tuple[range, Tensor]]:
+def score_labels(lm: FrozenLM, root: Root, inputs: Sequence[Ids], labels: Scoring) -> Iterator[tuple[range, Tensor]]:
     """Label log-probabilities of many inputs, a slice at a time: (which inputs, [n, K] fp32 on the CPU). The root is computed once."""
-    for part, logits in _slices(lm, root, [labels.branch(ids) for ids in inputs]):
-        yield part, labels.log_probs(logits).cpu()
+    for part, logits in _slices(lm, root, [labels.family(ids) for ids in inputs]):
+        yield part, labels.scores(logits, [inputs[i] for i in part]).cpu()
 
 
 def score_targets(lm: FrozenLM, root: Root, targets: Sequence[Target]) -> Iterator[tuple[range, Tensor]]:
     """Mean negative log-likelihood of a target token, [n] fp32 on the CPU, a slice at a time."""
-    for part, logits in _slices(lm, root, [t.branch() for t in targets]):
+    for part, logits in _slices(lm, root, [Family((t.branch(),)) for t in targets]):
         yield part, target_nll(logits, [targets[i] for i in part]).cpu()
 
 
-def _slices(lm: FrozenLM, root: Root, branches: Sequence[Branch]) -> Iterator[tuple[range, Tensor]]:
+def _slices(lm: FrozenLM, root: Root, families: Sequence[Family]) -> Iterator[tuple[range, Tensor]]:
     """Graded logits of every chunk without gradient. Nothing is yielded inside ``no_grad``: the mode would leak into whatever runs between."""
     with torch.no_grad():
         shared = lm.to_kv(root)
-    for part in chunks(branches, lm.tokens_per_slice):
+    for part in chunks(families, lm.tokens_per_slice):
         with torch.no_grad():
-            logits = lm.logits([Tree(shared, tuple(branches[i] for i in part))])
+            logits = lm.logits([Tree(shared, tuple(branch for i in part for branch in families[i].branches))])
         yield part, logits
 
 

@@ -32,16 +32,17 @@ class FewShot:
     Options = FewShotOptions
 
     def build(self, lm: "FrozenLM", setting: Setting, options: FewShotOptions) -> Steering:
-        from steering.data import render
-        from steering.lm.encode import SEPARATOR, answer_text, prompt_text
         from steering.methods.vectors import Text
 
         task = setting.task
-        parts = [prompt_text(task.prompt)]
-        for example in draw(task, setting.train, options.demonstrations, setting.seed):
-            answer = task.label_words.get(example.target, example.target)
-            parts.append(render(task.template, example.values) + answer_text(task.template, answer) + SEPARATOR)
-        return Text(lm, "".join(parts))
+        return Text(lm, demonstrations(task, draw(task, setting.train, options.demonstrations, setting.seed)))
+
+
+def demonstrations(task: TaskSpec, rows: Sequence[Example]) -> str:
+    """The manual prompt followed by solved rows."""
+    from steering.lm.encode import demonstration, prompt_text
+
+    return prompt_text(task.prompt) + "".join(demonstration(task, row) for row in rows)
 
 
 def draw(task: TaskSpec, train: Sequence[Example], count: int, seed: int) -> list[Example]:

@@ -21,7 +21,7 @@ class StartOptions:
         None, "learned positions; empty: as many as the start has tokens, so that step 0 is exactly your prompt", low=1, high=512, unit="positions"
     )
     start: str = knob("manual", "what the vectors start from; only your manual prompt makes step 0 your prompt", choices=STARTS)
-    start_from: str = knob("", "name of the saved prompt to start from (with start: saved)")
+    start_from: str = knob("", "name of the saved prompt to start from (with start: saved); the run notes its digest behind an @")
     fixed: str = knob("", "beginning of your prompt that is kept as it is, such as a chat header; what is learned stands behind it")
 
     def __post_init__(self) -> None:

@@ -104,17 +104,18 @@ def _saved(lm: FrozenLM, setting: Setting, options: StartOptions) -> Start:
         raise SpecError(f"saved prompts cannot be read here, so {options.start_from!r} is no start.", "Start from the manual prompt.")
     found = setting.saved(options.start_from.strip())
     root = root_of(lm, found.vectors)
-    note = f"The vectors start from the saved prompt {options.start_from.strip()!r}, so step 0 is that prompt, not yours."
+    name = options.start_from.strip().partition("@")[0]
+    note = f"The vectors start from the saved prompt {name!r}, so step 0 is that prompt, not yours."
     have, count = root.length - found.header, options.virtual_tokens
     if root.adapter is not None:
-        raise ArtifactError(f"{options.start_from!r} is a change of the model's weights (LoRA) and cannot be a start.", "Start from vectors.")
+        raise ArtifactError(f"{name!r} is a change of the model's weights (LoRA) and cannot be a start.", "Start from vectors.")
     if root.uneven:
-        raise ArtifactError(f"{options.start_from!r} is a prefix in some layers only and cannot be a start.", "Start from a prefix in all layers.")
+        raise ArtifactError(f"{name!r} is a prefix in some layers only and cannot be a start.", "Start from a prefix in all layers.")
     if count in (None, have):
         return Start(root.detach(), (), found.header, note)
     if root.embeds is None:
         raise ArtifactError(
-            f"{options.start_from!r} is a prefix of {have} positions and {count} virtual tokens were asked for.",
+            f"{name!r} is a prefix of {have} positions and {count} virtual tokens were asked for.",
             "Leave virtual_tokens empty: the keys of a prefix belong to their positions.",
         )
     assert count is not None

@@ -12,7 +12,7 @@ from steering.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An interactive request: waiting, running, done or failed; ``result`` may grow while it runs."""
+    """An interactive request: waiting, running, done or failed; ``result`` may grow while it runs. One in state ``idle`` is waited for by nobody."""
 
     id: str
     kind: str
@@ -25,14 +25,16 @@ class Request:
 class Requests(Database):
     """Interactive requests and their answers, kept views, and the engine's state."""
 
-    def add_request(self, kind: str, payload: dict[str, Any]) -> str:
-        """Queue something a person waits for; old finished ones are forgotten."""
-        request = uuid.uuid4().hex
+    def add_request(self, kind: str, payload: dict[str, Any], *, idle: bool = False) -> str:
+        """Queue something a person waits for, or with ``idle`` something that is done when there is nothing else to do; old finished ones are
+        forgotten."""
+        request, state = uuid.uuid4().hex, "idle" if idle else "waiting"
+        packed = json.dumps(payload | ({"idle": True} if idle else {}), ensure_ascii=False)
         with self._write() as db:
             db.execute("DELETE FROM requests WHERE state IN ('done', 'failed') AND created < ?", (time.time() - 3600,))
             db.execute(
-                "INSERT INTO requests (id, kind, payload, state, created) VALUES (?, ?, ?, 'waiting', ?)",
-                (request, kind, json.dumps(payload, ensure_ascii=False), time.time()),
+                "INSERT INTO requests (id, kind, payload, state, created) VALUES (?, ?, ?, ?, ?)",
+                (request, kind, packed, state, time.time()),
             )
         return request
 
@@ -58,6 +60,11 @@ class Requests(Database):
         rows = self._rows("SELECT id FROM requests WHERE state = 'waiting' ORDER BY kind = 'inspect', created LIMIT 1")
         return self.request(rows[0]["id"]) if rows else None
 
+    def idle_request(self) -> Request | None:
+        """The oldest request that nobody waits for and nobody has begun."""
+        rows = self._rows("SELECT id FROM requests WHERE state = 'idle' ORDER BY created LIMIT 1")
+        return self.request(rows[0]["id"]) if rows else None
+
     def pending(self, kind: str, *, over: bool = False) -> list[Request]:
         """Requests of a kind that are waiting or at work, oldest first: so a page that was opened anew finds what is being done. ``over``: also
         those that ended within the hour."""
@@ -76,7 +83,7 @@ class Requests(Database):
     def reset_requests(self) -> None:
         """After a crash: what was begun is begun again."""
         with self._write() as db:
-            db.execute("UPDATE requests SET state = 'waiting' WHERE state = 'running'")
+            db.execute("UPDATE requests SET state = CASE WHEN json_extract(payload, '$.idle') THEN 'idle' ELSE 'waiting' END WHERE state = 'running'")
 
     def put_view(self, artifact: str, view: str, result: dict[str, Any]) -> None:
         """Keep an inspection result for an artifact's digest."""

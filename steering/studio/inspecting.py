@@ -1,14 +1,17 @@
 """Inspection's use-cases: enqueue a view with the rows it is measured on, find what is kept, make new prompts from what was found. No torch."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from steering import artifact
 from steering.data import samples
 from steering.errors import NotFoundError, SpecError
-from steering.inspect import VIEWS, view
-from steering.inspect.contract import FORMS, address
+from steering.inspect import VIEWS, result_from_json, view
+from steering.inspect.contract import FORMS, address, question
+from steering.inspect.distil import found_text
+from steering.inspect.zones import zones_in, zones_json
 from steering.store import Request, Store
 from steering.studio.desk import DataDesk
 from steering.studio.looking import Looked, Standing, reason
@@ -40,10 +43,9 @@ class ViewDesk:
             raise SpecError(f"view {view_name!r} does not apply to {name!r}: {reason}.", "`--view list` names the views with what they need.")
         if other:
             self._read(other)
-        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text}
+        extra = {"rows": rows, "other": other, "prompts": list(prompts), "text": text, **({"again": True} if again else {})}
         data = self.stand_in(made.card) if view(view_name).rows_needed else ""
-        question = {"name": name, "view": view_name, "model": made.card.model, "data": data, **extra}
-        return self.store.add_request("inspect", question | ({"again": True} if again else {}))
+        return self.store.add_request("inspect", question(name, view_name, made.card.model, data=data, **extra))
 
     def look(self, name: str, *, rows: str = "", other: str = "", text: str = "") -> Looked:
         """Where all views of a saved prompt stand, measured as :meth:`ask` is told to.
@@ -52,10 +54,10 @@ class ViewDesk:
             NotFoundError, ArtifactError: no such prompt, or one that cannot be read.
         """
         made = self._read(name)
-        question = {"name": name, "rows": rows, "other": other, "text": text}
+        wanted = {"name": name, "rows": rows, "other": other, "text": text}
         asked: dict[str, Request] = {}
         for request in self.store.requests("inspect"):  # newest first
-            if all(request.payload.get(key, "") == value for key, value in question.items()) and not request.payload.get("prompts"):
+            if all(request.payload.get(key, "") == value for key, value in wanted.items()) and not request.payload.get("prompts"):
                 asked.setdefault(str(request.payload["view"]), request)
         second = self._read(other).digest if other else ""
         kept = self.store.views(address(made.digest, rows, second, (), text))
@@ -79,6 +81,18 @@ class ViewDesk:
         second = self._read(other).digest if other else ""
         return self.store.view(address(self._read(name).digest, rows, second, prompts, text), view_name)
 
+    def found_text(self, name: str) -> str:
+        """The real text that the view ``distil`` found for a saved prompt: what the contestant ``distilled:NAME`` says. Empty where it was not looked
+        for, or none does better than the manual prompt.
+
+        Raises:
+            NotFoundError, ArtifactError: no such prompt, or one that cannot be read.
+        """
+        kept, found = self.kept(name, "distil"), None
+        with suppress(SpecError):  # a result that cannot be read is none
+            found = found_text(result_from_json(kept)) if kept is not None else None
+        return found.text if found is not None else ""
+
     def card(self, name: str) -> artifact.Card:
         """What a saved prompt is.
 
@@ -100,8 +114,16 @@ class ViewDesk:
         return self.store.add_request("zones", {"name": name, "model": self._read(name).card.model})
 
     def kept_zones(self, name: str) -> dict[str, Any] | None:
-        """How far its strength may go, if that was measured; None otherwise."""
-        return self.store.view(self._read(name).digest, "zones")
+        """How far its strength may go, if that was measured, alone or by the view ``strength``; None otherwise."""
+        digest = self._read(name).digest
+        alone = self.store.view(digest, "zones")
+        if alone is not None:
+            return alone
+        found = None
+        with suppress(SpecError):  # a result that cannot be read is none
+            kept = self.store.view(digest, "strength")
+            found = zones_in(result_from_json(kept)) if kept is not None else None
+        return zones_json(found) if found is not None else None
 
     def stand_in(self, card: artifact.Card) -> str:
         """The dataset that stands in where a prompt's own is not in this store: the shipped sample that its task comes from; else nothing."""

@@ -67,6 +67,10 @@ class Looked:
         """Why a view says nothing of it, by view."""
         return {name: one.reason for name, one in self.views.items() if one.reason}
 
+    def coming(self) -> list[Standing]:
+        """Views that are measured by themselves once there is nothing else to do; until then they can be asked for."""
+        return [one for one in self.views.values() if one.state == "open" and one.request is not None and one.request.state == "idle"]
+
     def at_work(self) -> list[Standing]:
         """Views that are waiting or running."""
         return [one for one in self.views.values() if one.state in ("waiting", "running")]

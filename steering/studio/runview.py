@@ -16,9 +16,10 @@ class RunView:
     """A run as a page shows it. Everything is plain values out of the store; missing parts are empty, not absent.
 
     ``steps`` and ``validations`` are those of the seed that is kept (the first one while it trains), ``others`` what the other seeds said, by
-    number. ``watched``: the same few validation rows answered at every look. ``progress`` is 0..1 of the whole run; ``seconds_left`` None while
-    unknown; ``train_seconds``: how long training took from its first look to its end, None where it has not ended or went on later than it began;
-    ``queue_position`` 0 where it is not waiting.
+    number. ``watched``: the same few validation rows answered at every look. ``alarms``: the last of every kind, with the step since which it holds
+    no longer (``passed``, None while it stands). ``progress`` is 0..1 of the whole run; ``seconds_left`` None while unknown; ``train_seconds``: how
+    long training took from its first look to its end, None where it has not ended or went on later than it began; ``queue_position`` 0 where it is
+    not waiting.
     """
 
     run: Run
@@ -72,7 +73,7 @@ def run_view(store: Store, run: str) -> RunView:
         others=dict(sorted(looks.items())),
         watched=by_kind.get("watched", []),
         estimate=last("estimate"),
-        alarms=by_kind.get("alarm", []),
+        alarms=_alarms(by_kind.get("alarm", []), by_kind.get("passed", [])),
         finished=last("finished"),
         judging=last("judging"),
         comparison=last("comparison"),
@@ -85,6 +86,18 @@ def run_view(store: Store, run: str) -> RunView:
         queue_position=queue.index(run) + 1 if run in queue else 0,
     )
     return replace(view, progress=_progress(view), seconds_left=_seconds_left(view, events))
+
+
+def _alarms(raised: Sequence[dict[str, Any]], passed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last alarm of every kind; ``passed``: the step since which it holds no longer, None while it stands."""
+    last = {alarm["kind"]: alarm for alarm in sorted(raised, key=lambda alarm: alarm["step"])}
+    over = {event["kind"]: event["step"] for event in sorted(passed, key=lambda event: event["step"])}
+    return [alarm | {"passed": over[kind] if over.get(kind, -1) > alarm["step"] else None} for kind, alarm in last.items()]
+
+
+def alarm_text(alarm: dict[str, Any]) -> str:
+    """An alarm in a sentence, and since when it is over."""
+    return str(alarm["message"]) + (f" Passed at step {alarm['passed']}." if alarm.get("passed") is not None else "")
 
 
 def _kind(kind: str, member: int) -> str:

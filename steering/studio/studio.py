@@ -17,8 +17,9 @@ from steering.data import Limits, check_label_words, check_template
 from steering.errors import DataError, EngineError, SpecError, StorageError, from_dict
 from steering.knobs import check, from_json, to_json
 from steering.methods import LEARNED, method, options
-from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec
+from steering.spec import EMBEDDED_MODEL, Recipe, RunSpec, TaskSpec, check_task
 from steering.store import Run, Store
+from steering.studio.beside import pinned, require_teacher, require_variant
 from steering.studio.contests import ContestDesk
 from steering.studio.desk import DataDesk
 from steering.studio.inspecting import ViewDesk
@@ -27,9 +28,6 @@ from steering.studio.runview import RunView, run_view
 
 SHIPPED = Path(__file__).parents[2] / "saved_prompts"
 """Saved prompts that come with the app; also where the app's own home keeps new ones."""
-
-TEACHERS = ("few-shot", "prompt")
-"""Contestants that can be imitated."""
 
 MORE_STEPS = 50
 """Steps that "train on" adds."""
@@ -42,21 +40,6 @@ def default_home() -> Path:
         return Path(given)
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "prompt-steering-studio"
-
-
-def require_variant(name: str, given: dict[str, Any], variant: dict[str, Any]) -> None:
-    """Refuse a further setting that no method has.
-
-    Raises:
-        SpecError: an unknown method or option, or a value out of range.
-    """
-    changes = {key: value for key, value in variant.items() if key != "method"}
-    if "learning_rate" in changes:
-        from_json(Recipe, {"learning_rate": changes.pop("learning_rate")})
-    chosen = str(variant.get("method", name))
-    if chosen not in LEARNED:
-        raise SpecError(f"method {chosen!r} cannot be trained beside another.", f"Choose one of: {', '.join(LEARNED)}.")
-    options(chosen, (given if chosen == name else {}) | changes)
 
 
 class Studio:
@@ -95,11 +78,11 @@ class Studio:
         few_shot: int = 4,
         seeds: int = 1,
         imitate: str = "",
-        inputs: bytes = b"",
+        inputs: bytes | str = b"",
         variants: Sequence[dict[str, Any]] = (),
     ) -> RunSpec:
         """A checked run specification; nothing starts yet. ``imitate``: a long prompt to answer like; ``inputs``: a file of texts without labels for
-        that.
+        that, or the digest of one that is kept (:func:`~steering.studio.beside.keep_inputs`).
 
         Raises:
             DataError: too few rows or one class; TemplateError: template, prompt or label words do not fit; SpecError: a setting is out of range.
@@ -116,14 +99,11 @@ class Studio:
         options(method_name, method_options or {})
         for variant in variants:
             require_variant(method_name, method_options or {}, variant)
-        if imitate.strip().partition(":")[0] not in ("", *TEACHERS):
-            raise SpecError(f"{imitate!r} cannot be imitated.", "Use few-shot:K or prompt:TEXT.")
-        if inputs and not imitate:
-            raise SpecError("there are inputs without labels, and no prompt to imitate on them.", "Add --imitate few-shot:8, or leave --inputs out.")
+        require_teacher(imitate, bool(inputs))
         spec = RunSpec(
             name=name.strip() or f"{Path(dataset.name).stem} {method(method_name).title.lower()}",
             dataset=data,
-            task=check(task),
+            task=check_task(task),
             method=method_name,
             options=method_options or {},
             recipe=check(recipe or Recipe()),
@@ -131,7 +111,7 @@ class Studio:
             few_shot=few_shot,
             seeds=seeds,
             imitate=imitate.strip(),
-            inputs=self.store.keep_content(inputs) if inputs else "",
+            inputs=self.store.keep_content(inputs) if inputs and isinstance(inputs, bytes) else str(inputs or ""),
             variants=tuple(variants),
         )
         return check(spec)
@@ -143,8 +123,8 @@ class Studio:
             raise DataError(blocking[0]["message"], blocking[0]["hint"])
 
     def start(self, spec: RunSpec) -> str:
-        """Queue a run; returns its id."""
-        return self.store.add_run(spec)
+        """Queue a run, the saved prompts that it starts from by name and digest; returns its id."""
+        return self.store.add_run(pinned(spec, self.folders))
 
     def start_sample(self, name: str) -> str:
         """One click: a shipped dataset with its own prompt and method, queued."""

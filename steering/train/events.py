@@ -77,6 +77,14 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the last alarm of this ``kind`` said holds no longer since ``step``."""
+
+    step: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberEnd:
     """How one member ended: its best step, and what it scored there. ``setting``: what it was trained with, where several were."""
 
@@ -100,4 +108,4 @@ class Finished:
     note: str = ""
 
 
-Event = Tick | Step | Validation | Watched | Snapshot | Alarm | Finished
+Event = Tick | Step | Validation | Watched | Snapshot | Alarm | Passed | Finished

@@ -39,7 +39,7 @@ def gradients(lm: FrozenLM, work: Work, thrift: Thrift) -> Iterator[Tick]:
         OutOfMemory: a micro-batch did not fit; gradients are then incomplete.
     """
     sizes = {member: sum(1 for other, _ in work if other is member) for member, _ in work}
-    for part in chunks([member.material.train.branch(row) for member, row in work], thrift.budget):
+    for part in chunks([member.material.train.family(row) for member, row in work], thrift.budget):
         piece = [work[i] for i in part]
         try:
             with lm.recomputing(thrift.recompute):
@@ -61,7 +61,7 @@ def thriftier(lm: FrozenLM, work: Work, thrift: Thrift) -> Thrift:
     Raises:
         TrainingError: a single row does not fit, whatever is saved.
     """
-    longest = max(member.material.train.branch(row).tokens for member, row in work)
+    longest = max(member.material.train.family(row).tokens for member, row in work)
     if thrift.budget > longest:
         return replace(thrift, budget=max(longest, thrift.budget // 2))
     if lm.recomputes and not thrift.recompute:
@@ -75,7 +75,8 @@ def thriftier(lm: FrozenLM, work: Work, thrift: Thrift) -> Thrift:
 def _forward(lm: FrozenLM, piece: Work, sizes: dict[Member, int]) -> torch.Tensor:
     """Sum over members of their mean losses, as far as they lie in this piece."""
     mine = [(member, [row for _, row in rows]) for member, rows in groupby(piece, key=lambda pair: pair[0])]
-    trees = [Tree(member.steering.root(), tuple(member.material.train.branch(row) for row in rows)) for member, rows in mine]
+    families = [[member.material.train.family(row) for row in rows] for member, rows in mine]
+    trees = [Tree(member.steering.root(), tuple(b for one in asked for b in one.branches)) for (member, _), asked in zip(mine, families, strict=True)]
     counts = [sum(member.material.train.positions(row) for row in rows) for member, rows in mine]
     losses = []
     for (member, rows), logits in zip(mine, lm.logits(trees).split(counts), strict=True):

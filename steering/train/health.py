@@ -1,16 +1,20 @@
 """Alarms: what is wrong with a training run, said in a sentence with the remedy (SCIENCE notes B5). Pure functions of what the run has said.
 
-To add an alarm: write its function and one line in ``CHECKS``.
+To add an alarm: write its function and one line in ``CHECKS``. An alarm whose condition is over is taken back by an event of its own, and may be
+raised again.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
-from steering.train.events import Alarm, MemberEnd, Step, Validation
+from steering.train.events import Alarm, MemberEnd, Passed, Step, Validation
 
 FLAT_STEPS = 30
 """Steps without movement after which the loss is called flat."""
+
+LEAST_MASS = 0.5
+"""Mean probability of any label word below which the answer's form is called not learned."""
 
 RANGE = 0.10
 """Spread of the members' validation accuracy above which the result is called unstable."""
@@ -19,16 +23,26 @@ Said = tuple[Sequence[Step], Sequence[Validation]]
 Check = Callable[[Sequence[Step], Sequence[Validation], float], Alarm | None]
 
 
-def alarms(steps: Sequence[Step], looks: Sequence[Validation], true_balance: float, raised: set[str]) -> list[Alarm]:
-    """New alarms of one member. ``true_balance``: share of the most frequent true label among the validation rows (1 where there are no labels).
-    What is in ``raised`` is not said again; what is said is added to it."""
-    found = []
-    for check in CHECKS:
+def alarms(steps: Sequence[Step], looks: Sequence[Validation], true_balance: float, raised: dict[str, int], member: int = 0) -> list[Alarm | Passed]:
+    """What is new with one member. ``true_balance``: share of the most frequent true label among the validation rows (1 where there are no labels).
+
+    ``raised``: the member that raised each kind that stands, changed by this. What stands is not said again; it is over when the member that raised
+    it is over it.
+    """
+    found: list[Alarm | Passed] = []
+    for kind, check in CHECKS.items():
         alarm = check(steps, looks, true_balance)
-        if alarm is not None and alarm.kind not in raised:
-            raised.add(alarm.kind)
+        if alarm is not None and kind not in raised:
+            raised[kind] = member
             found.append(alarm)
+        elif alarm is None and raised.get(kind) == member and not LASTING.get(kind, _never)(looks[-1]):
+            del raised[kind]
+            found.append(Passed(step=looks[-1].step, kind=kind))
     return found
+
+
+def _never(look: Validation) -> bool:
+    return False
 
 
 def collapse(steps: Sequence[Step], looks: Sequence[Validation], true_balance: float) -> Alarm | None:
@@ -47,7 +61,7 @@ def collapse(steps: Sequence[Step], looks: Sequence[Validation], true_balance: f
 def label_mass(steps: Sequence[Step], looks: Sequence[Validation], true_balance: float) -> Alarm | None:
     """The model would rather say something else than any label word, and that is not changing."""
     last = looks[-1]
-    if last.step == 0 or last.mass is None or last.mass >= 0.5:
+    if last.step == 0 or last.mass is None or last.mass >= LEAST_MASS:
         return None
     if len(looks) > 1 and last.mass - (looks[-2].mass or 0.0) > 0.05:
         return None  # it is being learned
@@ -134,4 +148,7 @@ def optimism(settings: int, rows: int, accuracy: float | None) -> str:
     )
 
 
-CHECKS: tuple[Check, ...] = (collapse, label_mass, overfit, flat, drift)
+CHECKS: dict[str, Check] = {"collapse": collapse, "label_mass": label_mass, "overfit": overfit, "flat": flat, "drift": drift}
+
+LASTING: dict[str, Callable[[Validation], bool]] = {"label_mass": lambda look: look.mass is not None and look.mass < LEAST_MASS}
+"""Kinds that stand while this holds, though they would not be raised now."""

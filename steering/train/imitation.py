@@ -12,7 +12,7 @@ from torch import Tensor
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.train.events import Tick
-from steering.train.objective import LabelRows, Measured, label_scores, largest_share
+from steering.train.objective import LabelRows, Measured, label_scores, largest_share, mean_mass
 
 MOST_MASS = 1.0 - 1e-6
 """Rounding may put a little more than everything on the label words."""
@@ -21,7 +21,7 @@ MOST_MASS = 1.0 - 1e-6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imitation(LabelRows):
     """Classification without labels: KL divergence from the teacher's shares of the label words, plus ``format_weight`` times the divergence of
-    the mass on any of them. ``teacher``: [N, K] fp32 label log-probabilities on the CPU, not normalised over K.
+    the mass on any of them where there is one (a channel has none). ``teacher``: [N, K] fp32 label log-probabilities on the CPU, not normalised.
 
     A look's ``nll`` is the mean divergence among the labels in nats, its ``accuracy`` the share of rows with the teacher's answer.
     """
@@ -33,8 +33,10 @@ class Imitation(LabelRows):
         return ()
 
     def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
-        ours = self.labels.log_probs(logits)
+        ours = self.scores(logits, rows)
         theirs = self.teacher[list(rows)].to(ours.device)
+        if not self.labels.shares:
+            return divergence(theirs, ours)
         return divergence(theirs, ours) + self.format_weight * mass_divergence(theirs, ours)
 
     def measure(self, lm: FrozenLM, root: Root) -> Iterator[Tick | Measured]:
@@ -43,7 +45,7 @@ class Imitation(LabelRows):
         yield Measured(
             nll=float(divergence(self.teacher, ours).mean()),
             accuracy=float((guess == wanted).float().mean()),
-            mass=float(ours.logsumexp(-1).exp().mean()),
+            mass=mean_mass(ours) if self.labels.shares else None,
             balance=largest_share(guess),
             true_balance=largest_share(wanted),
             log_probs=ours,

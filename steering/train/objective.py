@@ -1,6 +1,6 @@
 """What rows ask of the model, and how far its answers are from it. One class an objective, behind one contract.
 
-An objective turns a row into a branch of the forest, and the logits graded there into a loss; ``measure`` is its look at all of its rows.
+An objective turns a row into branches of the forest, and the logits graded there into a loss; ``measure`` is its look at all of its rows.
 """
 
 import math
@@ -11,12 +11,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from steering.lm.encode import Encoded, encode_labels
-from steering.lm.forest import Branch
+from steering.lm.encode import Encoded, scoring
 from steering.lm.frozen import FrozenLM
 from steering.lm.generate import Decoding, generate
 from steering.lm.root import Root
-from steering.lm.scoring import Labels, score_labels, score_targets, target_nll
+from steering.lm.scoring import Family, Scoring, score_labels, score_targets, target_nll
 from steering.spec import Kind, TaskSpec
 from steering.train.events import Answer, Tick
 
@@ -48,7 +47,7 @@ class Objective(Protocol):
 
     def __len__(self) -> int: ...
 
-    def branch(self, row: int) -> Branch:
+    def family(self, row: int) -> Family:
         """The row as the model reads it."""
         ...
 
@@ -74,17 +73,21 @@ class LabelRows:
     """Rows that are answered with label words: what :class:`Choice` and imitation share."""
 
     data: Encoded
-    labels: Labels
+    labels: Scoring
     format_weight: float
 
     def __len__(self) -> int:
         return len(self.data.inputs)
 
-    def branch(self, row: int) -> Branch:
-        return self.labels.branch(self.data.inputs[row])
+    def family(self, row: int) -> Family:
+        return self.labels.family(self.data.inputs[row])
 
     def positions(self, row: int) -> int:
-        return self.labels.positions
+        return self.labels.graded(self.data.inputs[row])
+
+    def scores(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+        """[B, K] label log-probabilities of ``rows``."""
+        return self.labels.scores(logits, [self.data.inputs[row] for row in rows])
 
     def answer(self, lm: FrozenLM, root: Root, rows: Sequence[int], measured: Measured) -> Iterator[Tick | tuple[Answer, ...]]:
         yield label_answers(rows, measured)
@@ -99,9 +102,12 @@ class Choice(LabelRows):
         return self.data.truth
 
     def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
-        log_probs = self.labels.log_probs(logits)
-        truth = torch.tensor([self.data.truth[row] for row in rows], device=log_probs.device)
-        return label_loss(log_probs, truth, self.format_weight)
+        log_probs = self.scores(logits, rows)
+        return label_loss(log_probs, self.truth(rows, log_probs.device), self.format_weight)
+
+    def truth(self, rows: Sequence[int], device: torch.device) -> Tensor:
+        """[B] numbers of the right labels."""
+        return torch.tensor([self.data.truth[row] for row in rows], device=device)
 
     def measure(self, lm: FrozenLM, root: Root) -> Iterator[Tick | Measured]:
         log_probs = yield from label_scores(lm, root, self.data, self.labels)
@@ -110,11 +116,24 @@ class Choice(LabelRows):
         yield Measured(
             nll=float(label_loss(log_probs, truth, 0.0).mean()),
             accuracy=float((guess == truth).float().mean()),
-            mass=float(log_probs.logsumexp(-1).exp().mean()),
+            mass=mean_mass(log_probs) if self.labels.shares else None,
             balance=largest_share(guess),
             true_balance=largest_share(truth),
             log_probs=log_probs,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained(Choice):
+    """Classification by channel: cross-entropy among the labels for how likely each makes the input, plus ``format_weight`` times the mean NLL of a
+    token of the input behind the right label, which Min et al. 2022 train alone
+    (https://arxiv.org/abs/2108.04106)."""
+
+    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+        log_probs = self.scores(logits, rows)
+        truth = self.truth(rows, log_probs.device)
+        tokens = torch.tensor([self.positions(row) // log_probs.shape[1] for row in rows], device=log_probs.device)
+        return label_loss(log_probs, truth, 0.0) - self.format_weight * log_probs.gather(1, truth[:, None])[:, 0] / tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +150,8 @@ class Text:
     def __len__(self) -> int:
         return len(self.data.targets)
 
-    def branch(self, row: int) -> Branch:
-        return self.data.targets[row].branch()
+    def family(self, row: int) -> Family:
+        return Family((self.data.targets[row].branch(),))
 
     def positions(self, row: int) -> int:
         return len(self.data.targets[row].target)
@@ -204,13 +223,18 @@ def label_loss(log_probs: Tensor, truth: Tensor, format_weight: float) -> Tensor
     return (mass - chosen) - format_weight * mass
 
 
-def label_scores(lm: FrozenLM, root: Root, data: Encoded, labels: Labels) -> Generator[Tick, None, Tensor]:
+def label_scores(lm: FrozenLM, root: Root, data: Encoded, labels: Scoring) -> Generator[Tick, None, Tensor]:
     """[N, K] label log-probabilities of all rows on the CPU."""
     rows = []
     for _, log_probs in score_labels(lm, root, data.inputs, labels):
         rows.append(log_probs)
         yield Tick()
     return torch.cat(rows)
+
+
+def mean_mass(log_probs: Tensor) -> float:
+    """Mean probability of any label word at all, from [N, K] log-probabilities of one distribution."""
+    return float(log_probs.logsumexp(-1).exp().mean())
 
 
 def largest_share(labels: Tensor) -> float:
@@ -227,7 +251,12 @@ def objective(lm: FrozenLM, task: TaskSpec, data: Encoded, format_weight: float)
     return OBJECTIVES[task.kind](lm, task, data, format_weight)
 
 
+def _choice(lm: FrozenLM, task: TaskSpec, data: Encoded, weight: float) -> Objective:
+    labels = scoring(lm, task)
+    return (Choice if labels.shares else Explained)(data=data, labels=labels, format_weight=weight)
+
+
 OBJECTIVES: dict[Kind, Callable[[FrozenLM, TaskSpec, Encoded, float], Objective]] = {
-    "classification": lambda lm, task, data, weight: Choice(data=data, labels=encode_labels(lm, task), format_weight=weight),
+    "classification": _choice,
     "generation": lambda lm, task, data, weight: Text(data=data, stop_newline=task.stop == "newline"),
 }

@@ -44,7 +44,7 @@ class Trainer:
         self.step = 0
         self.leg, self.leg_start = 0, 0
         self.settled = True  # everything that was said is in the state: a good moment for :meth:`state`
-        self.raised: set[str] = set()
+        self.raised: dict[str, int] = {}
         self.steps: list[list[Step]] = [[] for _ in members]
         self.looks: list[list[Validation]] = [[] for _ in members]
         self._watcher = len(members) - folds if folds else 0  # the member whose answers to some rows are shown
@@ -244,7 +244,7 @@ class Trainer:
             best=better,
         )
         self.looks[number].append(look)
-        yield from alarms(self.steps[number], self.looks[number], measured.true_balance or 1.0, self.raised)
+        yield from alarms(self.steps[number], self.looks[number], measured.true_balance or 1.0, self.raised, number)
         self.settled = not self.folds
         yield look
 
@@ -259,7 +259,7 @@ class Trainer:
         """What :meth:`restore` needs; take it while ``settled``."""
         tensors = {f"{i}.{name}": t for i, member in enumerate(self.members) for name, t in member.tensors().items()}
         numbers: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        numbers |= {"layout": LAYOUT, "chosen": self.chosen, "thrift": [self.thrift.budget, self.thrift.recompute], "raised": sorted(self.raised)}
+        numbers |= {"layout": LAYOUT, "chosen": self.chosen, "thrift": [self.thrift.budget, self.thrift.recompute], "raised": dict(self.raised)}
         return State(tensors, numbers | {"members": [m.numbers() for m in self.members]} | said(self.steps, self.looks))
 
     def restore(self, state: State) -> None:
@@ -267,7 +267,7 @@ class Trainer:
         for name in _PLAIN:
             setattr(self, name, state.numbers[name])
         self.thrift = Thrift(*state.numbers["thrift"])
-        self.raised = set(state.numbers["raised"])
+        self.raised = dict(state.numbers["raised"])
         self.steps, self.looks = heard(state.numbers)
         for i, member in enumerate(self.members):
             member.restore(state.of(i), state.numbers["members"][i])

@@ -59,6 +59,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "pulse_view",
         "settings",
         "mark",
+        "inputs",
         "contest",
         "slow",
         "asked",
@@ -85,7 +86,7 @@ def _draw(studio: Studio) -> SimpleNamespace:
                 setattr(ui, name, draws[name]())
     ui.sets, ui.keeping = ui.data.sets, ui.data.keeping
     ui.data.dataset, ui.data.task, ui.data.source = ui.dataset, ui.task, ui.source
-    ui.train.settings, ui.train.mark, ui.train.timer = ui.settings, ui.mark, ui.measuring
+    ui.train.settings, ui.train.mark, ui.train.timer, ui.train.inputs = ui.settings, ui.mark, ui.measuring, ui.inputs
     ui.vectors.request, ui.saved.name = ui.look, ui.name
     return ui
 

@@ -55,7 +55,7 @@ out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new
 print(tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True))
 """
 
-OWN = """# No other library knows a prefix in some layers only; with this project, in a terminal:
+OWN = """# {why}; with this project, in a terminal:
 #   python -m steering generate --contestant {spec!r} --input "your text"
 """
 
@@ -63,10 +63,12 @@ OWN = """# No other library knows a prefix in some layers only; with this projec
 def snippet(card: Card, file: str, tensors: Collection[str]) -> str:
     """Code for this card, by the names of the tensors in its file."""
     name = file.removesuffix(".safetensors")
+    if card.task.scoring != "direct":
+        return OWN.format(why="It scores the input behind each label word, which no generation does", spec=f"saved:{name}")
     if any(tensor.startswith("lora.") for tensor in tensors):
         return _peft(card, name)
     if "prefix_layers" in tensors:
-        return OWN.format(spec=f"saved:{name}")
+        return OWN.format(why="No other library knows a prefix in some layers only", spec=f"saved:{name}")
     return _plain(card, file, soft="soft_prompt" in tensors)
 
 

@@ -1,6 +1,8 @@
 """Station 2, Train: a preview of the run, one button, and then the run itself in the same place."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,14 +14,19 @@ from steering.methods import LEARNED
 from steering.spec import EFFORTS, EMBEDDED_MODEL, RunSpec
 from steering.store import FINAL
 from steering.studio import MORE_STEPS, RunView, Studio
+from steering.studio.beside import keep_inputs
+from steering.studio.runview import alarm_text
 from steering.ui import curves, ending, filling, forecast, form, text, watching, widgets
 
 ENGINE = {"ready": "ready", "loading": "loading the model", "no model": "no model"}
 PHASES = {"measuring": "measuring two steps, to know time and memory", "reading": "reading the vectors"}
 """Phases that need more words than their name."""
 
-PREVIEW_PARTS = 9
-"""Error, card, start button, settings, mark, estimate, timer, expert settings, effort."""
+PREVIEW_PARTS = 10
+"""Error, card, start button, settings, mark, estimate, timer, expert settings, effort, what is wrong with the fields of ``BESIDE``."""
+
+BESIDE = ("imitate", "variants")
+"""Fields that stand together, with the texts to imitate on."""
 
 
 def draw() -> SimpleNamespace:
@@ -62,27 +69,30 @@ def _draw_run(ui: SimpleNamespace) -> None:
 def _expert(ui: SimpleNamespace, first: str) -> None:
     ui.model = gr.Textbox(EMBEDDED_MODEL, label="Model", info="The embedded model, a Hub id, or a local folder.", max_lines=1, elem_id="train-model")
     shared = gr.Row(elem_classes="knobs")
-    places = {form.RUN: shared, form.RECIPE: shared}
+    places = dict.fromkeys(form.SHARED, shared)
+    beside = gr.Row(elem_classes="knobs")
+    ui.inputs_file = gr.File(label="Texts without labels to imitate on (else the training rows)", height=120, elem_id="train-inputs")
+    ui.inputs_note, ui.beside = gr.HTML("", elem_id="train-inputs-note"), gr.HTML("", elem_id="train-beside")
     for name in LEARNED:
         with gr.Column(visible=name == first) as ui.columns[name]:
             places[name] = gr.Row(elem_classes="knobs")
     for owner, item in form.FIELDS:
-        with places[owner]:
+        with beside if item.name in BESIDE else places[owner]:
             ui.knobs.append(form.control(item, f"train-{owner}" if owner in LEARNED else "train"))
 
 
 def plan(
-    studio: Studio, dataset: str, base: str, prompt: str, template: str, words: Any, method: str, name: str, model: str, *values: Any
+    studio: Studio, dataset: str, base: str, prompt: str, template: str, words: Any, method: str, name: str, model: str, inputs: str, *values: Any
 ) -> RunSpec:
-    """The run as all controls have it.
+    """The run as all controls have it; ``inputs``: digest of a kept file of texts without labels.
 
     Raises:
         SteeringError: data, template or a setting does not fit.
     """
     if not dataset:
         raise DataError("there is no data yet.", "Choose a file or a sample on the Data station.")
-    task = filling.current_task(base, prompt, template, words)
     said = form.settings(method, values)
+    task = replace(filling.current_task(base, prompt, template, words), **said.task)
     return studio.plan(
         dataset,
         task,
@@ -91,15 +101,16 @@ def plan(
         model=model or "",
         method_options=said.options,
         recipe=said.recipe,
-        few_shot=said.few_shot,
-        seeds=said.seeds,
+        inputs=inputs or "",
+        **said.run,
     )
 
 
 def preview(studio: Studio, mark: str, *given: Any) -> list[Any]:
     """The run-preview card, the button's words, and what is known of time and memory for exactly these settings; a mistake is said in words."""
-    method, model, values = given[5], given[7], given[8:]
-    own = [gr.Accordion(label=form.expert_label(method, model, values)), gr.Radio(value=form.effort_of(values))]
+    method, model, inputs, values = given[5], given[7], given[8], given[9:]
+    odd = form.beside(method, values, inputs)
+    own = [gr.Accordion(label=form.expert_label(method, model, values)), gr.Radio(value=form.effort_of(values)), text.problem(odd) if odd else ""]
     try:
         spec = plan(studio, *given)
     except SteeringError as error:
@@ -119,16 +130,42 @@ def card(spec: RunSpec, rows: dict[str, int]) -> str:
         ("Validation rows", rows["validation"]),
         ("Test rows", rows["test"]),
         ("Steps", f"at most {spec.recipe.steps}, {spec.recipe.batch_size} rows each"),
+        ("Scoring", "by channel: how likely each label makes the input" if spec.task.scoring == "channel" else ""),
+        (
+            "Imitates",
+            f"{teacher(spec.imitate)}, on {'texts without labels' if spec.inputs else 'the training rows, their labels unused'}"
+            if spec.imitate
+            else "",
+        ),
+        ("Settings", f"{len(spec.variants) + 1} side by side; the best by validation is kept" if spec.variants else ""),
         ("Seeds", f"{spec.seeds}, trained together; the median is kept" if spec.seeds > 1 else ""),
     ]
     what = f"{begins(spec)}, stops when validation no longer improves, and is then judged on the test rows it never saw."
     return f'<section class="card"><h3>{text.safe(spec.name)}</h3>{text.facts(pairs)}<p>{text.safe(what)}</p></section>'
 
 
+def teacher(imitate: str) -> str:
+    """The prompt that is imitated, in words."""
+    kind, _, value = imitate.partition(":")
+    return f"{value.strip()}-shot" if kind == "few-shot" else f"the prompt {value.strip()[:60]!r}"
+
+
+def take_inputs(studio: Studio, path: str | None) -> list[Any]:
+    """What was said of the file, and the digest under which its texts are kept; nothing where there is no file any more.
+
+    Raises:
+        DataError: it cannot be read, or holds too few texts.
+    """
+    if not path:
+        return ["", ""]
+    digest, count = keep_inputs(studio.store, filling.content_of(path), Path(path).name)
+    return [text.notice(f"{count} texts; every fifth decides when to stop.", level="note"), digest]
+
+
 def begins(spec: RunSpec) -> str:
     """Where step 0 is."""
     if spec.options.get("start_from"):
-        return f"It starts from the saved prompt {spec.options['start_from']!r}"
+        return f"It starts from the saved prompt {spec.options['start_from'].partition('@')[0]!r}"
     if not at_prompt(spec):
         return "It does not start at your prompt"
     return "It starts near your prompt" if spec.options.get("virtual_tokens") else "It starts exactly at your prompt"
@@ -170,7 +207,9 @@ def status(view: RunView) -> str:
     ]
     parts.append(text.facts(pairs))
     parts += [text.notice(note, level="note") for note in (view.started.get("note"), view.started.get("label_note")) if note]
-    parts += [text.notice(alarm["message"], alarm["hint"], "warning") for alarm in view.alarms]
+    parts += [
+        text.notice(alarm_text(alarm), *(("", "note") if alarm.get("passed") is not None else (alarm["hint"], "warning"))) for alarm in view.alarms
+    ]
     if run.error:
         parts.append(text.notice(run.error.get("message", ""), run.error.get("hint", "")))
     return f'<section class="card state-{text.safe(run.state)}">{"".join(parts)}</section>{ending.summary(view)}'

@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from steering.errors import NotFoundError, SpecError, SteeringError
+from steering.errors import SteeringError
 from steering.inspect import VIEWS
 from steering.studio import Studio
 from steering.studio.looking import Looked
 from steering.ui import text, vectors_make, vectors_panel, vectors_slots, vectors_summary, widgets
 
-PARTS = 12
+PARTS = 13
 """What :func:`show` fills."""
 NOTHING, TEXT, SAVED = "", "text", "saved:"
 OWN_ROWS = ""
@@ -101,7 +101,8 @@ def show(studio: Studio, *given: Any) -> list[Any]:
     """The station from the store; a first look that costs about a second and was never asked for is asked for here."""
     chosen = Chosen.of(*given)
     if not chosen.name:
-        return ["", text.empty("Choose a saved prompt; every finished run leaves one."), "", "", *[""] * 5, "", "", gr.Button(visible=False)]
+        off = gr.Button(visible=False)
+        return ["", text.empty("Choose a saved prompt; every finished run leaves one."), "", "", *[""] * 5, "", "", off, off]
     columns = look(studio, chosen)
     if _first_looks(studio, columns, chosen.rows):
         columns = look(studio, chosen)
@@ -113,10 +114,12 @@ def show(studio: Studio, *given: Any) -> list[Any]:
     beside = {name: other.slots() for name, other in columns[1:]}
     cards = {name: found[at - 1] for name, found in beside.items() if 0 < at <= len(found)}
     card = vectors_slots.card(slots[at - 1] if at else None, cards) if slots else ""
-    pairs = [(name, one.standing(view, one.results())) for name, one in _paired(studio, chosen, columns, view)]
+    pairs = [(name, one.standing(view, one.results())) for name, one in paired(studio, chosen, columns, view)]
     panel = vectors_panel.value(view, pairs, rows_of(studio, own, chosen), at)
     made = vectors_make.newest(studio, own.name)
     waiting = [one.request.id for _, looked in columns for one in looked.at_work() if one.request is not None]
+    if not studio.store.runs(("queued", "running")):  # else they wait for its end, and asking often would take time from it
+        waiting += [one.request.id for one in columns[0][1].coming() if one.request is not None]
     waiting += [made.id] if made is not None and made.state in ("waiting", "running") else []
     return [
         " ".join(waiting),
@@ -143,7 +146,7 @@ def look(studio: Studio, chosen: Chosen) -> list[tuple[str, Looked]]:
     return found
 
 
-def _paired(studio: Studio, chosen: Chosen, columns: list[tuple[str, Looked]], view: str) -> list[tuple[str, Looked]]:
+def paired(studio: Studio, chosen: Chosen, columns: list[tuple[str, Looked]], view: str) -> list[tuple[str, Looked]]:
     """For a view that looks at two prompts itself: the first with the way to the second in it."""
     if view not in COMPARING or not chosen.beside.startswith(SAVED):
         return columns
@@ -175,61 +178,6 @@ def rows_of(studio: Studio, looked: Looked, chosen: Chosen) -> str:
         return f"all of {names.get(chosen.rows, 'another dataset')}, less what training saw"
     own = names.get(looked.card.dataset)
     return f"held-out rows of {own}" if own else "held-out rows of the shipped sample with the same task"
-
-
-def pick(studio: Studio, pressed: str, *given: Any) -> list[Any]:
-    """A button of the station was pressed: a slot, a view, measuring, or opening what was made. Prompt, then what :func:`show` fills."""
-    chosen = Chosen.of(*given)
-    kind, _, what = pressed.partition(":")
-    acts = {"slot": _pick_slot, "view": _pick_view, "run": _pick_run, "measure": _pick_measure, "look": _pick_look}
-    if kind not in acts:
-        raise SpecError("this button is not known.", "Reload the page.")
-    return acts[kind](studio, chosen, what)
-
-
-def _with(chosen: Chosen, **changes: str) -> list[str]:
-    values = {name: getattr(chosen, name) for name in Chosen.__slots__} | changes
-    return [values[name] for name in Chosen.__slots__]
-
-
-def _pick_slot(studio: Studio, chosen: Chosen, slot: str) -> list[Any]:
-    """Only its card: views mark it in the browser already."""
-    columns = look(studio, chosen)
-    slots = columns[0][1].slots()
-    at = Chosen(slot=slot).at(len(slots))
-    beside = {name: found[at - 1] for name, other in columns[1:] if 0 < at <= len(found := other.slots())}
-    drawn: list[Any] = [gr.skip()] * (1 + PARTS)
-    drawn[4], drawn[7] = str(at or ""), vectors_slots.card(slots[at - 1] if at else None, beside)
-    return drawn
-
-
-def _pick_view(studio: Studio, chosen: Chosen, view: str) -> list[Any]:
-    return [gr.skip(), *show(studio, *_with(chosen, view=view))]
-
-
-def _pick_run(studio: Studio, chosen: Chosen, what: str) -> list[Any]:
-    """Measure one view of one of the columns, again where it failed."""
-    at, _, view = what.partition(":")
-    if view not in VIEWS or at not in ("0", "1"):
-        raise SpecError(f"view {view!r} is not known.", "Reload the page.")
-    columns = _paired(studio, chosen, look(studio, chosen), view)
-    if int(at) >= len(columns):
-        raise NotFoundError("nothing stands beside this prompt any more.", "Choose what should.")
-    text_beside = chosen.typed.strip() if at == "1" and chosen.beside == TEXT else ""
-    other = chosen.beside.removeprefix(SAVED) if at == "0" and view in COMPARING and chosen.beside.startswith(SAVED) else ""
-    studio.views.ask_missing(columns[int(at)][1].name, [view], rows=chosen.rows, other=other, text=text_beside)
-    return _pick_view(studio, chosen, view)
-
-
-def _pick_measure(studio: Studio, chosen: Chosen, which: str) -> list[Any]:
-    looked = studio.views.look(chosen.name, rows=chosen.rows)
-    studio.views.ask_missing(chosen.name, vectors_summary.wanted(looked, which), rows=chosen.rows)
-    return [gr.skip(), *show(studio, *_with(chosen))]
-
-
-def _pick_look(studio: Studio, chosen: Chosen, name: str) -> list[Any]:
-    """Open what was made; the change of the prompt draws it."""
-    return [choices(studio, name), *[gr.skip()] * PARTS]
 
 
 def poll(studio: Studio, request: str, *given: Any) -> list[Any]:

@@ -6,11 +6,10 @@ from typing import Any
 import gradio as gr
 
 from steering.errors import SpecError
-from steering.inspect.dossier import tables
 from steering.store import Request
 from steering.studio import Studio
 from steering.studio.looking import Looked
-from steering.ui import text, widgets
+from steering.ui import text, verdict_chooser, widgets
 
 KINDS = ("prune", "strength")
 PRUNE_COST = "Costs a pass over the validation rows for every slot: about half a minute for 20 slots on two cores."
@@ -27,13 +26,15 @@ def draw(ui: SimpleNamespace) -> None:
             )
             ui.strengthen = gr.Button("Save at this strength", elem_id="vectors-strengthen")
         ui.distilled = gr.HTML("", elem_id="vectors-distilled")
-        ui.use_text = gr.Button("Use this text as my prompt", visible=False, elem_id="vectors-use-text")
+        with gr.Row():
+            ui.judge_text = gr.Button("Judge this text as a contestant", visible=False, elem_id="vectors-judge-text")
+            ui.use_text = gr.Button("Use this text as my prompt", visible=False, elem_id="vectors-use-text")
     ui.made = widgets.listing("vectors-made")
 
 
 def outputs(ui: SimpleNamespace) -> list[Any]:
     """What :func:`show` fills."""
-    return [ui.made, ui.distilled, ui.use_text]
+    return [ui.made, ui.distilled, ui.judge_text, ui.use_text]
 
 
 def newest(studio: Studio, name: str) -> Request | None:
@@ -45,8 +46,9 @@ def newest(studio: Studio, name: str) -> Request | None:
 
 def show(studio: Studio, looked: Looked) -> list[Any]:
     """How the making stands, the text that was found, and its button."""
-    found = best_text(looked)
-    return [made(newest(studio, looked.name)), distilled(found), gr.Button(visible=bool(found))]
+    found = studio.views.found_text(looked.name)
+    run = judged_in(studio, looked.name) if found else ""
+    return [made(newest(studio, looked.name)), distilled(found, looked.name, run), gr.Button(visible=bool(run)), gr.Button(visible=bool(found))]
 
 
 def made(request: Request | None) -> str:
@@ -66,21 +68,37 @@ def made(request: Request | None) -> str:
     return text.notice(f"{result.get('sentence', '')}{saved}", level="note") + (text.pick("Look at it", f"look:{name}", name) if name else "")
 
 
-def best_text(looked: Looked) -> str:
-    """The text that the view ``distil`` found; empty where it was not run or found none."""
-    kept = looked.results().get("distil")
-    rows = [row for table in tables(kept) for row in table.rows] if kept is not None else []
-    return next((str(row["prompt"]) for row in rows if "share" in row and row.get("prompt")), "")
+def judged_in(studio: Studio, name: str, now: str = "") -> str:
+    """The run on whose held-out rows a text found for a saved prompt can be judged: the one that made it, else ``now``, else the newest that fits;
+    empty where there is none."""
+    card = studio.views.card(name)
+    ended = [run for run in studio.runs() if run.state in ("done", "stopped") and verdict_chooser.fits(run.spec, card)]
+    first = sorted(ended, key=lambda run: (run.id != card.run, run.id != now))
+    return next((run.id for run in first if studio.contests.index(run.id) is not None), "")
 
 
-def distilled(found: str) -> str:
-    """The text as a contestant: to be judged like any manual prompt."""
+def to_contest(studio: Studio, name: str | None, now: str) -> str:
+    """The run whose verdict offers the found text as a contestant.
+
+    Raises:
+        SpecError: no prompt is chosen, or no run fits any more.
+    """
+    run = judged_in(studio, _named(name), now)
+    if not run:
+        raise SpecError("no judged run here has the same task and model.", "Judge it on the command line: see the contestant's form.")
+    return run
+
+
+def distilled(found: str, name: str, run: str) -> str:
+    """The text as a contestant: to be judged like any manual prompt. ``run``: whose held-out rows are here for it."""
     if not found:
-        return '<p class="quiet">The view "As a text prompt" searches for real text; when it has found one, it can be used from here.</p>'
+        return '<p class="quiet">The view "As a text prompt" searches for real text; when it has found a better one, it can be used from here.</p>'
+    where = "" if run else "No judged run here has the same task and model. "
     return (
         f'<h4>As a manual contestant</h4><p class="prose">{text.safe(found)}</p>'
-        '<p class="quiet">For compare, on the page or the command line, this is the contestant</p>'
-        f'<pre class="form">{text.safe("prompt:" + found)}</pre>'
+        "<p>It counts as made from the rows that the vectors were trained on and the search looked at, so it is never judged on them.</p>"
+        f'<p class="quiet">{where}For compare on the command line this is the contestant</p>'
+        f'<pre class="contestant">{text.safe(f"distilled:{name}")}</pre>'
     )
 
 

@@ -87,7 +87,8 @@ def status(one: Standing, at: int = 0) -> str:
         return text.notice(why.get("message", "it failed."), why.get("hint", "")) + text.pick("Try again", run, view.title)
     if one.state == "open":
         return f"<p>Not measured yet. Cost: {text.safe(view.cost)}.</p>{text.pick('Measure it', run, view.title)}"
-    return ""
+    again = text.pick("Measure again", f"again:{at}:{one.view}", view.title)
+    return f'<div class="again">{again}<small class="quiet">Cost: {text.safe(view.cost)}.</small></div>'
 
 
 def _progress(one: Standing) -> str:

@@ -49,6 +49,10 @@ def _buttons(looked: Looked, lacking: Sequence[str]) -> str:
     working = looked.at_work()
     few, many = wanted(looked, "summary"), wanted(looked, "all")
     made = [_working(looked, working)] if working else []
+    coming = looked.coming()
+    if coming:
+        names = ", ".join(VIEWS[one.view].title for one in coming)
+        made.append(f'<p class="quiet">{text.safe(f"{names}: measured without asking, once nothing is training and nobody waits.")}</p>')
     if few and lacking:
         made.append(_button("measure:summary", f"Measure what the sentences need ({_count(few)})", few))
     if many and set(many) != set(few):

@@ -83,18 +83,24 @@ def offers(studio: Studio, run: str, spec: RunSpec, shots: int = 4, budget: int 
     ]
 
 
-def reset(studio: Studio, run: str) -> list[Any]:
-    """Everything that this run can be compared with."""
+def texts(studio: Studio, spec: RunSpec) -> list[tuple[str, str]]:
+    """Real texts that were found for saved prompts of the same task and model, as contestants."""
+    fitting = [item.name for item in studio.saved() if item.card is not None and fits(spec, item.card)]
+    return [(f"Text found for {short(name)}", f"distilled:{name}") for name in fitting if studio.views.found_text(name)]
+
+
+def reset(studio: Studio, run: str, *, opened: bool | None = None) -> list[Any]:
+    """Everything that this run can be compared with; ``opened``: unfold it."""
     spec = studio.store.run(run).spec
-    found = offers(studio, run, spec)
-    chosen = [value for _, value in found if value in ("none", f"run:{run}") or value.startswith("prompt:")]
+    found = [*offers(studio, run, spec), *texts(studio, spec)]
+    chosen = [value for _, value in found if value in ("none", f"run:{run}") or value.startswith(("prompt:", "distilled:"))]
     names = [item.name for item in studio.saved() if item.card is not None and item.card.run != run and fits(spec, item.card)]
     composed = [(spoken(one), one) for one in measured(studio.store, studio.store.run(run))]
     steps = [(f"Step {step}", f"run:{run}@{step}") for step in studio.contests.recorded_steps(run)]
     rest = ["", BEST, [], [], 4, 1000, None, None, "", "chrf", True]
     preview = previewed(studio, run, chosen, *rest)
     return [
-        gr.Accordion(visible=True),
+        gr.Accordion(visible=True, open=opened) if opened is not None else gr.Accordion(visible=True),
         gr.CheckboxGroup(choices=found, value=chosen),
         gr.Dropdown(choices=[*((short(name), f"saved:{name}") for name in names), *composed], value=[], multiselect=True),
         gr.Dropdown(choices=steps, value=[], multiselect=True),

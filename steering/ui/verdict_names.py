@@ -38,6 +38,7 @@ SPOKEN: dict[str, Callable[[str], str]] = {
     "few-shot": _few_shot,
     "run": _run,
     "saved": short,
+    "distilled": lambda value: f"Text found for {short(value)}",
     "strength": _strength,
     "joined": lambda value: f"{short(value.replace('+', ', then ', 1))}",
     "averaged": lambda value: f"Average of {short(value.replace('+', ' and ', 1))}",

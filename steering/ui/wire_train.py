@@ -37,8 +37,8 @@ def _wire_settings(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any],
     own = ui.train
     own.method.change(train.visible_options, own.method, list(own.columns.values()), **QUIET)
     task = [ui.dataset, ui.task, ui.data.prompt, ui.data.template, ui.data.words]
-    given = [own.mark, *task, own.method, own.name, own.model, *own.knobs]
-    shown = [own.error, own.preview, own.start, own.settings, own.mark, own.forecast, own.timer, own.expert, own.effort]
+    given = [own.mark, *task, own.method, own.name, own.model, own.inputs, *own.knobs]
+    shown = [own.error, own.preview, own.start, own.settings, own.mark, own.forecast, own.timer, own.expert, own.effort, own.beside]
     previews = guarded(lambda mark, *values: train.preview(studio, mark, *values) if values[0] else [gr.skip()] * len(shown), len(shown))
     changes = [own.method.change, ui.station.change, ui.dataset.change, own.name.blur, own.model.blur, *(knob.change for knob in own.knobs)]
     preview = (previews, given, shown)
@@ -46,6 +46,9 @@ def _wire_settings(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any],
     # Fields in the folded accordion are not on the page, and say nothing when they are filled: hence the preview afterwards.
     filled = own.effort.input(guarded(form.effort_values, len(form.EFFORT_AT)), own.effort, [own.knobs[at] for at in form.EFFORT_AT], **QUIET)
     filled.then(*preview, **QUIET)
+    takes = guarded(lambda path: train.take_inputs(studio, path), 2)
+    taken = own.inputs_file.change(takes, own.inputs_file, [own.inputs_note, own.inputs], trigger_mode="always_last", **QUIET)
+    taken.then(*preview, **QUIET)
     return preview
 
 

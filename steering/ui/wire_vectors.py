@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from steering.studio import Studio
-from steering.ui import vectors, vectors_make
+from steering.ui import vectors, vectors_make, vectors_picks, verdict_chooser
 from steering.ui.handlers import QUIET, go, guarded
 
 TO_ADDRESS = """(look, view, slot) => {
@@ -26,7 +26,7 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     gr.on([own.beside.input, own.rows.input, own.typed.submit, own.typed.blur], shows, chosen, filled, **QUIET)
 
     def pick(event: gr.EventData, *given: Any) -> list[Any]:
-        found: list[Any] = guarded(lambda: vectors.pick(studio, str(event.id), *given), 1 + vectors.PARTS, 2)()
+        found: list[Any] = guarded(lambda: vectors_picks.pick(studio, str(event.id), *given), 1 + vectors.PARTS, 2)()
         return found
 
     for listing in (own.summary, own.strip, own.views, own.panel, own.made):
@@ -50,8 +50,15 @@ def _wire_make(studio: Studio, ui: SimpleNamespace, chosen: list[Any], filled: l
 
     own.prune.click(guarded(prune, vectors.PARTS, at), chosen, filled, **QUIET)
     own.strengthen.click(guarded(strengthen, vectors.PARTS, at), [own.strength, *chosen], filled, **QUIET)
-    uses = guarded(lambda name: [*go("data"), vectors_make.best_text(studio.views.look(name))], 3, 2)
+    uses = guarded(lambda name: [*go("data"), studio.views.found_text(name)], 3, 2)
     own.use_text.click(uses, own.prompt, [ui.station, ui.tabs, ui.data.prompt], **QUIET)
+
+    def judge(name: str | None, now: str) -> list[Any]:
+        run = vectors_make.to_contest(studio, name, now)
+        return [gr.skip(), run, *go("verdict"), *verdict_chooser.reset(studio, run, opened=True)]
+
+    judges = guarded(judge, 4 + verdict_chooser.PARTS)
+    own.judge_text.click(judges, [own.prompt, ui.run], [own.note, ui.run, ui.station, ui.tabs, *verdict_chooser.outputs(ui.verdict.chooser)], **QUIET)
 
 
 def arrive(studio: Studio, params: dict[str, str]) -> list[Any]:

@@ -110,6 +110,9 @@ def test_an_unknown_set_is_refused_before_anything_is_measured(data, tmp_path, c
     assert json.loads(told.out)["error"]["type"] == "SpecError"
 
 
-def test_the_recipe_is_part_of_a_row(lm, data):
+def test_the_recipe_is_part_of_a_row(lm, data, monkeypatch):
     drawn = trial(data, "sst2", seed=0, shots=4, test_rows=4)
-    assert quality.row_digest(lm, drawn, Recipe()) != quality.row_digest(lm, drawn, Recipe(steps=3))
+    assert quality.row_digest(lm, drawn, "none", Recipe()) != quality.row_digest(lm, drawn, "none", Recipe(steps=3))
+    was = quality.row_digest(lm, drawn, "prefix_tuning", Recipe())
+    monkeypatch.setattr(LEARNED["prefix_tuning"], "rate", 0.5)  # another default rate is another measurement
+    assert quality.row_digest(lm, drawn, "prefix_tuning", Recipe()) != was

@@ -118,6 +118,11 @@ def test_what_is_declared_beforehand_is_kept_to(place: Path) -> None:
     result = good(*judged(place, *words))
     primary = [pair for pair in result["pairs"] if pair["primary"]]
     assert [(pair["a"], pair["b"]) for pair in primary] == [("saved:x", "prompt:Say it.")] and result["margin"] == 100
+    fronts = {one["name"]: one["front"] for one in result["contestants"]}
+    tokens = next(one["prompt_tokens"] for one in result["contestants"] if one["name"] == "prompt:Say it.")
+    assert fronts["prompt:Say it."] == f"{tokens} prompt tokens" and fronts["saved:x"].endswith(" vectors")
+    sized = f"the prompt 'Say it.' ({tokens} prompt tokens)"
+    assert f" of {sized}, with {fronts['saved:x']} (" in primary[0]["sentence"] or primary[0]["verdict"] != "equivalent"
     assert "is not a contestant" in refused(*judged(place, "--primary", "saved:x", "lora"))
     assert "the margin is 0.0 points, expected above 0 and up to 100." in refused(*judged(place, "--margin", "0"))
 

@@ -11,13 +11,14 @@ from safetensors.torch import save_file
 from steering import artifact
 from steering.engine.contestants import Context, build
 from steering.engine.controls import is_control
-from steering.engine.demonstrations import demonstrations, nearest
-from steering.engine.judging import answers, judge
+from steering.engine.demonstrations import nearest
+from steering.engine.judging import answers, front_of, judge
 from steering.engine.search import found, proposed
 from steering.errors import DataError, NotFoundError, SpecError
 from steering.evaluate.results import Comparison
 from steering.lm.encode import encode_examples, encode_labels
 from steering.lm.generate import Answer, Decoding, generate
+from steering.methods.few_shot import demonstrations
 from steering.spec import Example, RunSpec, TaskSpec
 from steering.store import Store
 
@@ -113,6 +114,20 @@ def test_demonstrations_drawn_chosen_and_plain(lm):
         assert str(caught.value) == said
 
 
+def test_what_stands_in_front_is_said_in_its_own_unit(lm):
+    def said(spec):
+        found = front_of(build(lm, spec, context()), len(lm.header))
+        return None if found is None else found.said
+
+    tokens = len(lm.encode("the film\n\n"))
+    assert said("none") == "" and said("prompt:the film") == said("manual+bias") == f"{tokens} prompt tokens"
+    assert said("random:3") == "3 vectors" and said("few-shot:2@nearest") is None
+    fast = "steps=1,batch_size=2,folds=0"
+    assert said(f"tune:prompt_tuning,virtual_tokens=3,{fast}") == "3 vectors"
+    assert said(f"tune:prefix_tuning,virtual_tokens=3,{fast}") == "a prefix of 3 slots"
+    assert said(f"tune:lora,{fast}") == f"changed weights and {tokens} prompt tokens"
+
+
 def test_nearest_demonstrations_are_found_and_each_row_has_its_own_root(lm, monkeypatch):
     pick = nearest(TASK, rows(0, 24), 2)
     probe = Example(row=1, values={"text": "film 7 awful"}, target="neg", key="x")
@@ -190,7 +205,7 @@ def test_recorded_steps_of_a_run_and_what_it_was_trained_on(lm, home):
     store = Store(home / "store")
     examples = tuple(replace(row, side=side) for row, side in zip(rows(0, 3), ("train", "validation", "test"), strict=True))
     store.add_dataset("films", "d1", {"problems": []}, examples)
-    run = store.add_run(RunSpec(name="r", dataset="d1", task=TASK, method="prompt_tuning"))
+    run = store.add_run(RunSpec(name="r", dataset="d1", task=TASK, method="prompt_tuning", model=lm.id))
     place = Context(TASK, (), [home], store=store)
     with pytest.raises(NotFoundError) as caught:
         build(lm, f"run:{run}@10", place)

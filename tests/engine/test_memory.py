@@ -95,10 +95,30 @@ def test_texts_are_remembered_under_their_decoding(lm, store, monkeypatch):
     first = compare(lm, store, ["none"], rows(0, 5), task)
     asked = []
     plain = judging.generate
-    monkeypatch.setattr(judging, "generate", lambda lm, requests, decoding: asked.append(len(requests)) or plain(lm, requests, decoding))
+    monkeypatch.setattr(judging, "generate", lambda lm, requests, *how: asked.append(len(requests)) or plain(lm, requests, *how))
     assert compare(lm, store, ["none"], rows(0, 5), task).contestants == first.contestants and asked == []
     compare(lm, store, ["none"], rows(0, 5), replace(task, max_new_tokens=4))
     assert asked == [5]
+
+
+def test_texts_that_were_finished_are_kept_when_the_judging_is_cut_off(store, tmp_path, monkeypatch):
+    import steering.engine.judging as judging
+
+    lm = tiny.build(scale=3.0)
+    lm.model.generation_config.eos_token_id = list(range(0, lm.shape.V, 6))
+    monkeypatch.setattr(judging, "ROWS_AT_ONCE", 3)
+    task, over = replace(TASK, kind="generation", label_words={}, max_new_tokens=12), rows(0, 12)
+    one = build(lm, "none", Context(task, (), []))
+    working = answers(lm, task, [one], over, store)
+    done = next(item.done for item in working if item.done)
+    working.close()
+    assert 0 < done < 12
+    asked, plain = [], judging.generate
+    monkeypatch.setattr(judging, "generate", lambda lm, requests, *how: asked.append(len(requests)) or plain(lm, requests, *how))
+    whole = compare(lm, store, ["none"], over, task).contestants[0]
+    assert asked == [12 - done], "the others only"
+    monkeypatch.setattr(judging, "ROWS_AT_ONCE", 32)
+    assert compare(lm, Store(tmp_path / "other"), ["none"], over, task).contestants[0].predictions == whole.predictions
 
 
 def test_without_a_memory_everything_is_scored_and_what_is_no_number_is_never_kept(lm, store):

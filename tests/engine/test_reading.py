@@ -70,3 +70,12 @@ def test_words_that_begin_alike_are_offered_apart(lm) -> None:
     assert last["suggested"] == {"a": "good", "b": "bad"}
     *_, plain = reading(lm, task(template="{text}\n"), rows("the film"))
     assert plain["suggested"] == {}
+
+
+def test_by_channel_the_label_line_is_read_and_the_text_is_graded(lm) -> None:
+    *_, last = reading(lm, task(scoring="channel"), rows("the film was good"))
+    first = last["rows"][0]
+    assert "".join(first["input"]).replace("·", " ").replace("\\n", "\n") == "It was good\n"
+    assert "".join(first["answer"]).replace("·", " ") == "the film was good"
+    assert last["notes"] == ["Scored by channel: how likely each label makes the input, not the other way round."]
+    assert all(word["share"] is None for word in last["words"])

@@ -1,5 +1,6 @@
 """Token log-probabilities under several contestants: equal to a plain forward, refused where there are none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,12 @@ def test_log_probabilities_equal_those_of_generation(lm):
 
 
 @pytest.mark.parametrize(
-    ("changes", "match"), [({"answer": " "}, "no answer to look into"), ({"contestants": ["few-shot:2@nearest"]}, "token probabilities of its own")]
+    ("changes", "match"),
+    [
+        ({"answer": " "}, "no answer to look into"),
+        ({"contestants": ["few-shot:2@nearest"]}, "token probabilities of its own"),
+        ({"task": to_json(replace(TASK, scoring="channel"))}, "this task scores the input behind each label"),
+    ],
 )
 def test_what_has_no_tokens_is_a_sentence(office, changes, match):
     with pytest.raises(SpecError, match=match):

@@ -7,6 +7,7 @@ from steering import artifact
 from steering.engine import trail
 from steering.engine.worker import Worker
 from steering.errors import SpecError
+from steering.inspect.summary import RESTS_ON
 from steering.lm import memory
 from steering.spec import Recipe
 from steering.studio import Studio
@@ -49,6 +50,21 @@ def test_three_seeds_are_trained_judged_and_kept_beside_the_median(home, method)
     assert sorted(steps) == [0, 4, 8, 12]
     for name, tensor in _saved(studio, run).tensors.items():
         assert steps[kept["best_step"]][name].numpy() == pytest.approx(tensor, abs=2e-3)
+
+
+def test_what_the_sentences_rest_on_is_measured_after_the_run_by_itself(home):
+    studio = Studio.open(home)
+    run = _start(studio, steps=4)
+    worker = Worker(studio.store, studio.folders, load=lambda name: tiny.build())
+    while studio.store.run(run).state != "done":
+        worker.turn()
+    assert [(one.payload["view"], one.state) for one in studio.store.requests("inspect")] == [
+        (view, "idle") for view in ("ablation", "faithfulness", "gain")
+    ]
+    while worker.turn():
+        pass
+    looked = studio.views.look("films")
+    assert {one for one in RESTS_ON if looked.views[one].state == "kept"} == set(RESTS_ON)
 
 
 def test_few_rows_are_cross_validated_and_all_of_them_learned_from(home):

@@ -8,12 +8,15 @@ import tiny
 import torch
 
 from steering import artifact
+from steering.engine.contestants import Context, build
 from steering.engine.rows import mixed, thin
 from steering.engine.trail import write_seeds
 from steering.engine.views import Measured, look_and_keep, subject_with_rows, tried
 from steering.engine.worker import Worker
 from steering.errors import ArtifactError, DataError, NotFoundError, SpecError
-from steering.inspect import VIEWS, result_from_json
+from steering.inspect import VIEWS, result_from_json, result_to_json
+from steering.inspect.results import Column, Stack, Table
+from steering.knobs import to_json
 from steering.lm.encode import prompt_text
 from steering.spec import Example, Recipe
 from steering.studio import Studio
@@ -179,6 +182,18 @@ def test_zones_of_a_strength(studio, lm):
     drain(studio)
     found = studio.store.request(request).result
     assert found["caution"][0] <= found["normal"][0] <= 0 <= found["normal"][1] <= found["caution"][1] and len(found["factors"]) == 9
+    assert studio.views.kept_zones("films") == found
+
+
+def test_zones_that_the_view_measured_are_known_to_the_playground(studio, lm):
+    made = saved(studio, lm)
+    assert studio.views.kept_zones("films") is None
+    studio.views.ask("films", "strength")
+    drain(studio)
+    found = studio.views.kept_zones("films")
+    assert found["normal"][0] <= 0 <= found["normal"][1] and studio.store.view(made.digest, "zones") is None
+    studio.store.put_view(made.digest, "strength", {"type": "of another version"})
+    assert studio.views.kept_zones("films") is None
 
 
 def test_another_models_prompt_is_refused(studio, lm):
@@ -193,3 +208,36 @@ def test_the_beginning_of_mixed_rows_has_every_class():
     rows = [Example(row=i, values={}, target="a" if i < 30 else "b", key=f"{i:03}") for i in range(40)]
     first = mixed(rows)[:8]
     assert [e.target for e in first].count("b") == 2 and thin(rows, 40) == rows and thin(rows, 8) == first
+
+
+def keep_text(studio, made, text, found_on=()):
+    rows = ({"name": "the text found", "prompt": text, "found_on": list(found_on)}, {"name": "your prompt", "prompt": made.card.task.prompt})
+    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=rows)
+    studio.store.put_view(made.digest, "distil", result_to_json(Stack(title="As text", parts=(table,))))
+
+
+def test_a_found_text_is_a_contestant_made_from_the_rows_that_its_prompt_learned_from(studio, lm):
+    made = saved(studio, lm)
+    context = Context(made.card.task, (), studio.folders, store=studio.store)
+    with pytest.raises(NotFoundError) as caught:
+        build(lm, "distilled:films", context)
+    assert str(caught.value) == (
+        "no text that does better than the manual prompt has been found for 'films'. Search for one: python -m steering inspect films --view distil."
+    )
+    keep_text(studio, made, "a found text\nof two lines", ["another row"])
+    one = build(lm, "distilled:films", context)
+    own = build(lm, "prompt:a found text\nof two lines", context)
+    assert one.name == "distilled:films" and one.text == "a found text\nof two lines" and torch.equal(one.root.embeds, own.root.embeds)
+    learned = {e.key for e in studio.store.dataset(made.card.dataset).examples if e.side != "test"}
+    assert one.seen == learned | {"another row"}
+    payload = {"contestants": ["none", "distilled:films"], "task": to_json(made.card.task), "rows": made.card.dataset, "model": MODEL}
+    request = studio.store.add_request("compare", payload | {"train": ""})
+    drain(studio)
+    said = studio.store.request(request).error["message"]
+    assert f"{len(learned)} of 60 test rows are rows that distilled:films was made from" in said
+
+
+def test_a_found_text_whose_prompts_rows_are_not_here_is_not_said_to_be_apart(studio, lm):
+    made = saved(studio, lm, dataset="gone")
+    keep_text(studio, made, "a found text")
+    assert build(lm, "distilled:films", Context(made.card.task, (), studio.folders, store=studio.store)).seen is None

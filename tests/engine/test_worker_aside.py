@@ -67,3 +67,53 @@ def test_a_failing_answer_does_not_take_the_view_with_it(worker, order, monkeypa
     asked = worker.store.add_request("no such kind", {"model": "m"})
     drain(worker)
     assert worker.store.request(asked).state == "failed" and worker.store.request(view).state == "done"
+
+
+def test_what_nobody_waits_for_is_done_when_nothing_else_is_to_be_done(worker, order) -> None:
+    for mark in "ab":
+        worker.store.add_request("inspect", {"model": "m", "mark": mark}, idle=True)
+    worker.turn(), worker.turn()
+    assert order == ["a0"]
+    worker.store.add_request("inspect", {"model": "m", "mark": "asked"})
+    drain(worker)
+    assert order == ["a0", "asked0", "asked1", "asked2", "a1", "a2", "b0", "b1", "b2"]
+    assert {one.state for one in worker.store.requests("inspect")} == {"done"}
+
+
+def test_a_training_comes_before_what_nobody_waits_for(worker, order, monkeypatch) -> None:
+    worker.store.add_request("inspect", {"model": "m", "mark": "a"}, idle=True)
+    worker.turn(), worker.turn()
+    steps = iter(["step0", "step1"])
+    run = SimpleNamespace(id="r", spec=SimpleNamespace(model="m"))
+
+    def begins() -> None:
+        if not order.count("step0"):
+            worker.run = (run, iter(()))
+
+    def advances() -> None:
+        order.append(next(steps))
+        if order[-1] == "step1":
+            worker.run = None
+
+    monkeypatch.setattr(worker, "_begin_run", begins)
+    monkeypatch.setattr(worker, "_advance_run", advances)
+    drain(worker)
+    assert order == ["a0", "step0", "step1", "a1", "a2"]
+
+
+def test_another_models_question_sends_idle_work_back_to_the_queue(worker, order) -> None:
+    mine = worker.store.add_request("inspect", {"model": "m"}, idle=True)
+    worker.turn(), worker.turn()
+    worker.store.add_request("generate", {"model": "other"})
+    worker.turn()
+    assert worker.idle is None and worker.store.request(mine).state == "idle", "two models at once would not fit"
+    drain(worker)
+    assert order == ["view0", "answer0", "answer1", "view0", "view1", "view2"]
+
+
+def test_a_death_leaves_idle_work_idle_and_a_worker_for_one_run_leaves_it_alone(worker, order) -> None:
+    mine = worker.store.add_request("inspect", {"model": "m"}, idle=True)
+    worker.turn(), worker.turn()
+    worker.store.reset_requests()
+    assert worker.store.request(mine).state == "idle" and worker.store.waiting_request() is None
+    assert not Worker(worker.store, [], only="another", load=worker._load).turn()

@@ -1,5 +1,7 @@
 """Claims: every form is read and ruled on, names may hold anything, and what is no claim is refused in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,17 @@ def beats(only_a, only_b, holm):
 def narrow(both, only_a, only_b):
     found = newcombe_paired(both, only_a, only_b, 200 - both - only_a - only_b, 0.9)
     return f"90% CI of the difference {100 * found.low:.1f} to {100 * found.high:.1f} points"
+
+
+def test_a_margin_is_ruled_on_with_what_stands_in_front():
+    made = comparison(first=0.9)
+    fronts = {"saved:x": "12 vectors", NAMES[1]: "400 prompt tokens"}
+    made = replace(made, contestants=tuple(replace(one, front=fronts.get(one.name, "")) for one in made.contestants))
+    names = {name: name for name in NAMES}
+    for words in (f"within 3 of {NAMES[1]}", f"not-worse-than {NAMES[1]} by 3"):
+        found = rule(parse_claim(f"saved:x {words}", NAMES, "classification"), made, names, {})
+        assert found.holds and found.because == narrow(180, 0, 0) + ", with 12 vectors against 400 prompt tokens"
+    assert "with" not in rule(parse_claim("saved:x within 3 of none", NAMES, "classification"), made, names, {}).because
 
 
 def ruling(text, pins=None, **levels):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from steering.errors import InputError
 from steering.evaluate.decision import KINDS
+from steering.evaluate.front import Front
 from steering.evaluate.verdict import classification_verdict, generation_verdict
 from steering.evaluate.wording import resolution_sentence
 
@@ -155,6 +156,36 @@ def test_equivalent_only_with_a_margin():
     assert judge(12, 10, 100, 78, margin=0.02).kind == "tie"
     assert judge(1, 1, 1000, 500, margin=0.02).kind == "equivalent"
     assert judge(0, 0, 20, 5, margin=0.5).kind == "small"
+
+
+TWELVE, SLOTS = Front(unit="vectors", count=12), Front(unit="slots", count=12)
+LORA = Front(unit="tokens", count=40, changed=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "name", "said"),
+    [
+        (TWELVE, 400, "your manual prompt", "within 2 points of your 400-token prompt, with 12 vectors ("),
+        (SLOTS, 400, "your manual prompt", "within 2 points of your 400-token prompt, with a prefix of 12 slots ("),
+        (LORA, 40, "your manual prompt", "within 2 points of your 40-token prompt, with changed weights and 40 prompt tokens ("),
+        (Front(unit="vectors", count=1), 1, "4-shot", "within 2 points of 4-shot (1 prompt token), with 1 vector ("),
+        (SLOTS, 0, "no prompt", "within 2 points of no prompt, with a prefix of 12 slots ("),
+    ],
+)
+def test_a_claim_within_a_margin_says_what_it_saves(ours, theirs, name, said):
+    fronts = (ours, Front(unit="tokens", count=theirs))
+    equal = judge(12, 10, 1000, 500, margin=0.02, fronts=fronts, baseline_name=name)
+    assert equal.kind == "equivalent" and equal.sentence.startswith("Learned prompt stays " + said + "difference +0.1, 90% CI -0.4 to 0.7;")
+    better = judge(60, 40, 1000, 500, margin=0.012, fronts=fronts, baseline_name=name)
+    where = said.removeprefix("within 2 points of ").removesuffix(" (")
+    against, _, with_ = where.rpartition(", with ")
+    assert f"Learned prompt is not worse than {against} by 1.2 points, with {with_} (90% CI from " in better.detail
+
+
+def test_texts_have_scores_within_a_margin_too():
+    same = np.full(60, 50.0)
+    said = generation_verdict(same, same, margin=3.0, fronts=(TWELVE, Front(unit="tokens", count=400))).sentence
+    assert said.startswith("Learned prompt stays within 3 chrF points of your 400-token prompt, with 12 vectors (difference 0.0")
 
 
 def test_later_looks_make_p_exploratory():

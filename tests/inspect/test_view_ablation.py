@@ -12,6 +12,7 @@ from steering.inspect import final, look
 from steering.inspect.masking import curve, effects, enough, order, prune, steps
 from steering.inspect.subjects import bench, learned, without_slots
 from steering.lm.root import Root
+from steering.slices import finished
 
 
 def test_effects_are_those_of_attention_without_that_key(loud):
@@ -24,7 +25,7 @@ def test_effects_are_those_of_attention_without_that_key(loud):
     root = learned(loud, subject)
     data = encode_examples(loud, measured.TASK, subject.rows, root.length)
     labels = encode_labels(loud, measured.TASK)
-    found = measured.done(effects(bench(loud, subject, subject.rows, root), root, range(root.length)))
+    found = finished(effects(bench(loud, subject, subject.rows, root), root, range(root.length)))
     losses = []
     for out in (None, *range(root.length)):
         loss = 0.0
@@ -46,7 +47,7 @@ def test_a_copy_is_redundant(loud):
     subject = measured.soft(loud, vectors, count=40)
     root = learned(loud, subject)
     rows = bench(loud, subject, subject.rows, root)
-    kept = measured.done(curve(rows, root, order(measured.done(effects(rows, root, range(3))))))
+    kept = finished(curve(rows, root, order(finished(effects(rows, root, range(3))))))
     assert [one.count for one in kept] == [0, 1, 2, 3] and kept[-1].share.value == 1.0
     assert enough(kept) is not None and enough(kept) <= 2
 
@@ -61,14 +62,14 @@ def planted(lm):
     for seed in range(60):
         noise = 3 * lm.rms * torch.randn(1, lm.shape.H, generator=torch.Generator().manual_seed(seed))
         vectors = torch.cat([truth.embeds[:2], noise, truth.embeds[2:]])
-        tried[float(measured.done(rows.score(Root(embeds=vectors), "m")).loss.mean())] = vectors
+        tried[float(finished(rows.score(Root(embeds=vectors), "m")).loss.mean())] = vectors
     return replace(subject, vectors={"soft_prompt": tried[max(tried)]}, start_ids=(*ids[:2], ids[0], *ids[2:])), ids
 
 
 def test_a_harmful_slot_is_found_and_taken_out(loud):
     subject, ids = planted(loud)
     rows = bench(loud, subject, subject.validation, learned(loud, subject))
-    pruned = measured.done(prune(loud, subject, rows))
+    pruned = finished(prune(loud, subject, rows))
     assert 2 in pruned.slots and pruned.after < pruned.before
     if pruned.slots == (2,):
         assert torch.equal(pruned.subject.vectors["soft_prompt"], loud.embed(ids)) and pruned.subject.start_ids == ids
@@ -82,11 +83,11 @@ def test_nothing_is_pruned_where_everything_helps(loud):
     ids = loud.encode(measured.TEXT)
     subject = measured.soft(loud, loud.embed(ids), ids)
     root = learned(loud, subject)
-    exact = measured.done(bench(loud, subject, subject.validation, root).score(root, "m"))
-    pruned = measured.done(prune(loud, subject, bench(loud, subject, subject.validation, root)))
+    exact = finished(bench(loud, subject, subject.validation, root).score(root, "m"))
+    pruned = finished(prune(loud, subject, bench(loud, subject, subject.validation, root)))
     assert pruned.before == pytest.approx(float(exact.loss.mean())) and pruned.after <= pruned.before
     with pytest.raises(DataError, match="slots of 'tried' are chosen on validation rows, and there are none"):
-        measured.done(prune(loud, subject, bench(loud, subject, (), root)))
+        finished(prune(loud, subject, bench(loud, subject, (), root)))
 
 
 def test_slots_taken_out_of_every_form(loud):

@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from steering.errors import ArtifactError, DataError
-from steering.inspect import final, look
+from steering.inspect import final, look, result_from_json, result_to_json
 from steering.inspect.bench import Bench
+from steering.inspect.distil import CHOOSE, FIT, found_text
 from steering.inspect.hard import Search, beginning, gradient, projected_steps, swaps
 from steering.inspect.vocabulary import vocabulary
 from steering.lm.encode import SEPARATOR, prompt_text
 from steering.lm.forest import Tree
 from steering.lm.root import Root
+from steering.slices import finished
 from steering.spec import TaskSpec
 
 
@@ -21,12 +23,12 @@ from steering.spec import TaskSpec
 def search(loud):
     rows = measured.answered(loud, loud.text_root(prompt_text("good film queue")), measured.examples(24))
     benches = [Bench(loud, measured.TASK, part, 20) for part in (rows[:12], rows[12:])]
-    return Search(loud, measured.done(vocabulary(loud)), *benches)
+    return Search(loud, finished(vocabulary(loud)), *benches)
 
 
 def test_gradient_is_that_of_the_loss(loud, search):
     ids = list(loud.encode("my card"))
-    slope = measured.done(gradient(search, ids, [0, 1, 2]))
+    slope = finished(gradient(search, ids, [0, 1, 2]))
     body = loud.embed(ids).requires_grad_(True)
     tail = loud.embed(loud.encode(SEPARATOR))
     loss = torch.zeros(())
@@ -39,12 +41,12 @@ def test_gradient_is_that_of_the_loss(loud, search):
 
 
 def test_a_search_only_ever_gets_better_where_it_chooses(loud, search):
-    measured.done(search.note("my card"))
+    finished(search.note("my card"))
     before = search.tried["my card"]
-    measured.done(projected_steps(search, loud.embed(loud.encode("my card"))))
-    measured.done(swaps(search))
+    finished(projected_steps(search, loud.embed(loud.encode("my card"))))
+    finished(swaps(search))
     assert search.tried[search.best] <= before and len(search.tried) > 1
-    scored = measured.done(search.choose.score(search.root(search.best), "m"))
+    scored = finished(search.choose.score(search.root(search.best), "m"))
     assert float(scored.loss.mean()) == pytest.approx(search.tried[search.best])
 
 
@@ -55,8 +57,11 @@ def test_the_score_is_that_of_the_text_as_a_manual_prompt(loud):
     rows = {row["name"]: row for row in result.parts[-1].rows}
     text = rows["the text found"]["prompt"]
     assert result.parts[0].paragraphs == (text,) and text
+    kept = found_text(result_from_json(result_to_json(result)))
+    assert kept is not None and kept.text == text
+    assert kept.rows == {row.key for row in (*subject.train[:FIT], *subject.validation[:CHOOSE])}, "the rows that it was made from"
     bench = Bench(loud, measured.TASK, subject.rows, 40)
-    scored = measured.done(bench.score(loud.text_root(prompt_text(text)), "m"))
+    scored = finished(bench.score(loud.text_root(prompt_text(text)), "m"))
     assert rows["the text found"]["loss"] == pytest.approx(float(scored.loss.mean()), abs=1e-4)
     assert rows["the text found"]["accuracy"] == pytest.approx(float(scored.correct.mean()), abs=1e-4)
     assert "how it reads tells nothing about why it works" in result.note

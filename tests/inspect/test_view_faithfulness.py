@@ -1,15 +1,17 @@
 """Known truths of the projection gap: real tokens keep everything, what no word has is kept by none, and the wording follows."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import measured
+import numpy as np
 import pytest
 import torch
 
 from steering.evaluate.intervals import Estimate
 from steering.evaluate.shares import share
 from steering.inspect import Preview, final, look, result_from_json, result_to_json
-from steering.inspect.gap import judge, licence, worded
+from steering.inspect.gap import Gap, halves, judge, licence, worded
 from steering.inspect.results import Bars, Table
 
 
@@ -31,6 +33,19 @@ def test_an_effect_that_no_word_has_is_not_kept(loud):
     far = 3 * loud.rms * torch.randn(6, loud.shape.H, generator=torch.Generator().manual_seed(3))
     result = final(look("faithfulness", loud, measured.soft(loud, far, count=60)))
     assert licence(result).kind in ("withdrawn", "hints")
+
+
+def test_random_texts_take_turns_and_every_row_meets_as_many_of_them():
+    names = tuple(f"random text {i + 1}" for i in range(10))
+    seen = halves(names, 25)
+    assert [sum(i in rows for rows in seen.values()) for i in range(25)] == [5] * 25
+    assert {len(rows) for rows in seen.values()} == {12, 13} and halves(names[:3], 25) == {}
+    loss = np.random.default_rng(1).normal(2.0, 0.3, size=(10, 25))
+    own, near = (SimpleNamespace(loss=np.full(25, value)) for value in (0.5, 1.0))
+    scores = {"own": own, "near": near, **{name: SimpleNamespace(loss=loss[i][seen[name]]) for i, name in enumerate(names)}}
+    whole, kept = Gap("own", "", names, scores, 25, seen).shares()
+    each = np.array([np.mean([loss[i][row] for i, name in enumerate(names) if row in seen[name]]) for row in range(25)])
+    assert whole.value == pytest.approx(float((each - 0.5).mean())) and kept.value == pytest.approx(float((each - 1.0).mean() / (each - 0.5).mean()))
 
 
 def test_no_effect_is_said_to_be_none(loud):
@@ -56,7 +71,7 @@ def test_nothing_is_scored_twice(loud, monkeypatch):
     ids = loud.encode(" my card parcel")
     subject = measured.soft(loud, loud.embed(ids), ids)
     first = final(look("faithfulness", loud, subject))
-    assert sum(asked) <= 13 * 24
+    assert sum(asked) <= (3 + 10 / 2 + 3 / 2) * 24, "the preview's three random texts see its rows in any case"
     asked.clear()
     assert final(look("faithfulness", loud, subject)) == first and asked == []
 

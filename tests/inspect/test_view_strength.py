@@ -1,5 +1,6 @@
 """Known truths of strength and of what is near in behaviour: exact ends, matched slots, zones, a prompt that is most like itself."""
 
+import math
 from dataclasses import replace
 
 import measured
@@ -10,11 +11,14 @@ import torch
 
 from steering.errors import ArtifactError, SpecError
 from steering.evaluate.mixture import fit_mixture
-from steering.inspect import Subject, final, look
-from steering.inspect.between import STRENGTHS, Zones, matched, root_at, root_between, zones
+from steering.inspect import Subject, final, look, result_from_json, result_to_json
+from steering.inspect.between import STRENGTHS, matched, root_at, root_between, zones
+from steering.inspect.results import Table
 from steering.inspect.subjects import as_prefix, learned, of_text, start
+from steering.inspect.zones import Zones, picture, zones_in, zones_of
 from steering.lm.forest import Branch, Tree
 from steering.lm.root import Root
+from steering.slices import finished
 
 BRANCHES = (Branch((5, 6, 7), 1), Branch((8, 9, 3, 1), 2))
 
@@ -92,6 +96,10 @@ def test_the_curve_knows_its_best_and_reports_it_on_held_out_rows(loud):
     assert [row["strength"] for row in table.rows] == list(STRENGTHS)
     assert {row["strength"] for row in table.rows if row["held_out_loss"] is not None} >= {0.0, 1.0}
     assert next(row for row in table.rows if row["strength"] == 0.5)["accuracy"] == 1.0
+    alone, shown = finished(zones(loud, given)), zones_in(result_from_json(result_to_json(result)))
+    assert shown.normal == pytest.approx(alone.normal, abs=1e-3) and shown.caution == pytest.approx(alone.caution, abs=1e-3)
+    assert [row["zone"] for row in table.rows] == [alone.zone(a) for a in STRENGTHS]
+    assert picture(alone) in result.parts
     assert "barrier" in result.note and result.parts[-1].title == "On the way to tried"
     without = final(look("strength", loud, replace(given, validation=(), other=None)))
     assert "so no strength is chosen" in without.caption and "can be saved" not in without.note
@@ -99,12 +107,23 @@ def test_the_curve_knows_its_best_and_reports_it_on_held_out_rows(loud):
 
 def test_zones_follow_the_perplexity_of_neutral_text(loud):
     subject = moved(loud, "soft_prompt", ids=tuple(loud.encode(measured.TEXT)))
-    found = measured.done(zones(loud, subject))
+    found = finished(zones(loud, subject))
     factors = dict(found.factors)
     assert factors[0.0] == 1.0 and found.zone(0.0) == "normal"
     assert found.caution[0] <= found.normal[0] <= 0 <= found.normal[1] <= found.caution[1]
     known = Zones(normal=(-0.2, 1.1), caution=(-0.5, 1.8), factors=())
     assert [known.zone(a) for a in (1.0, 1.5, 1.9, -0.4, -0.6)] == ["normal", "caution", "extreme", "caution", "extreme"]
+
+
+def test_a_zone_ends_where_the_logarithm_of_the_factor_crosses_its_level():
+    found = zones_of([(-0.5, 1.0), (0.0, 1.0), (1.0, 1.0), (2.0, 6.0)])
+    assert found.normal == (-0.5, pytest.approx(1 + math.log(1.5) / math.log(6), abs=1e-4))
+    assert found.caution == (-0.5, pytest.approx(1 + math.log(4) / math.log(6), abs=1e-4))
+    assert picture(found).caption.startswith("Normal from -0.50 to 1.23, caution from -0.50 to 1.77, beyond that extreme.")
+    assert [mark.value for mark in picture(found).marks] == [pytest.approx(math.log(1.5), abs=1e-5), pytest.approx(math.log(4), abs=1e-5)]
+    calm = zones_of([(0.0, 1.0), (2.0, 1.2)])
+    assert picture(calm).caption.startswith("Every strength that was measured, 0.00 to 2.00, is normal.")
+    assert zones_in(Table(title="t", columns=(), rows=({"strength": 1.0},))) is None, "results of earlier versions have none"
 
 
 def test_a_manual_prompt_behaves_most_like_itself(loud):

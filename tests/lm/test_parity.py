@@ -38,6 +38,42 @@ def test_forest_equals_concatenation_and_padding(model):
     torch.testing.assert_close(grad_batch / scale, grad_alone / scale, atol=1e-5, rtol=0)
 
 
+LED = tuple(Branch((90, 91, 92, 93, 94, 95, 96, *own), graded, twigs) for own, graded, twigs in [
+    ((5, 6, 7), 1, ((8, 9), (10,))),
+    ((11,), 1, ()),
+    (tuple(range(20, 60)), 3, ()),
+    ((96, 5), 2, ((8, 9),)),
+])  # fmt: skip
+
+
+def test_what_inputs_begin_with_is_computed_once_and_changes_nothing(model):
+    tokens = [pack([Tree(Root(embeds=model.embed(range(40, 47))), LED)], model.device, whole=whole).tokens for whole in (True, False)]
+    assert tokens[0] - tokens[1] == 3 * 7
+    ours, grad = _gradient(model.logits, model.embed(range(40, 47)), LED)
+    alone, grad_alone = _gradient(lambda trees: padded.logits(model.model, trees, one_by_one=True), model.embed(range(40, 47)), LED)
+    torch.testing.assert_close(ours, alone, atol=1e-5, rtol=1e-5)
+    scale = grad_alone.abs().max()
+    torch.testing.assert_close(grad / scale, grad_alone / scale, atol=1e-5, rtol=0)
+
+
+def test_a_lead_stands_under_any_root(model):
+    roots = [Root(embeds=model.embed(())), model.to_kv(Root(embeds=model.embed(range(40, 47)))), Root(embeds=model.embed((3, 4)))]
+    trees = [Tree(root, LED) for root in roots]
+    torch.testing.assert_close(model.logits(trees), padded.logits(model.model, trees, one_by_one=True), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("ids", "graded", "lead"), [
+    ([(1, 2, 3)] * 20, 1, 2),  # the last token is graded and stays each one's own
+    ([(1, 2, 3)] * 20, 3, 0),
+    ([(1, 2, 3, 4), (1, 2, 5, 4)] * 9, 1, 2),
+    ([(1, 2, 3), (1, 2, 4)], 1, 0),  # two tokens saved are not worth a block
+    ([(1,) * 40], 1, 0),
+])  # fmt: skip
+def test_a_lead_ends_before_what_is_graded_and_must_be_worth_it(lm, ids, graded, lead):
+    packed = pack([Tree(Root(embeds=lm.embed((1, 2))), tuple(Branch(one, graded) for one in ids))], lm.device)
+    assert packed.tokens == 2 + lead + sum(len(one) - lead for one in ids)
+
+
 def test_embedding_root_equals_its_own_keys_and_values(model):
     root = Root(embeds=model.embed(range(40, 47)))
     torch.testing.assert_close(model.logits([Tree(root, BRANCHES)]), model.logits([Tree(model.to_kv(root), BRANCHES)]), atol=1e-5, rtol=1e-5)

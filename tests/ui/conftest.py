@@ -81,13 +81,13 @@ class Written:
         store.update_run(run, state=state, started=time.time())
         return run
 
-    def save(self, name: str = "mine", fingerprint: str = "f", method: str = "prompt_tuning") -> Path:
-        task = self.upload().task
+    def save(self, name: str = "mine", fingerprint: str = "f", method: str = "prompt_tuning", model: str = "m", task: Any = None) -> Path:
+        task = task or self.upload().task
         card = artifact.Card(
             name=name,
             title=f"title {EVIL}",
             method=method,
-            model="m",
+            model=model,
             revision="",
             fingerprint=fingerprint,
             task=task,

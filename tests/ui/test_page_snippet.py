@@ -1,5 +1,7 @@
 """The code beside a saved prompt compiles, whatever the file is and whatever it is called."""
 
+from dataclasses import replace
+
 import pytest
 
 from steering.artifact import Card
@@ -38,4 +40,7 @@ def test_code_fits_the_form_and_compiles(form) -> None:
     for file in ("mine.safetensors", "o\"dd\n'name.safetensors"):
         code = snippet(card, file, tensors)
         compile(code, "snippet", "exec")
+        turned = snippet(replace(card, task=replace(TASK, kind="classification", scoring="channel")), file, tensors)
+        compile(turned, "snippet", "exec")
+        assert "It scores the input behind each label word" in turned and "generate(" not in turned
         assert words in code

@@ -36,15 +36,15 @@ def defaults(**changed):
     return values
 
 
-def given(written, method=FIRST, values=None, model=""):
+def given(written, method=FIRST, values=None, model="", inputs=""):
     upload = written.upload()
     task = json.dumps({"kind": "classification"})
     words = [["yes", "yes"], ["no", "no"]]
-    return [upload.digest, task, "Yes or no?", "{text}\nLabel:", words, method, "", model, *(defaults() if values is None else values)]
+    return [upload.digest, task, "Yes or no?", "{text}\nLabel:", words, method, "", model, inputs, *(defaults() if values is None else values)]
 
 
 def previewed(written, mark="", **more):
-    """Error, card, start, settings, mark, estimate, timer, expert, effort."""
+    """Error, card, start, settings, mark, estimate, timer, expert, effort, beside."""
     out = train.preview(written.studio, mark, *given(written, **more))
     assert len(out) == train.PREVIEW_PARTS
     return out
@@ -78,7 +78,7 @@ def test_a_setting_that_is_no_number_is_a_sentence(typed) -> None:
 
 
 def test_an_empty_field_keeps_its_default() -> None:
-    assert form.settings(FIRST, [None for _ in defaults()]) == form.Settings(Recipe(), {}, 4, 1)
+    assert form.settings(FIRST, [None for _ in defaults()]) == form.settings(FIRST, defaults())
 
 
 def test_seeds_and_demonstrations_reach_the_run(written) -> None:
@@ -93,7 +93,7 @@ def test_an_effort_fills_the_fields_it_sets_and_is_recognised_again(written, nam
     for at, value in zip(form.EFFORT_AT, form.effort_values(name), strict=True):
         values[at] = value
     found = form.settings(FIRST, values)
-    assert found.recipe == Recipe(**EFFORTS[name].recipe) and found.seeds == EFFORTS[name].seeds
+    assert found.recipe == Recipe(**EFFORTS[name].recipe) and found.run["seeds"] == EFFORTS[name].seeds
     assert previewed(written, values=values)[8].value == name
     changed = len(EFFORTS[name].recipe) + (EFFORTS[name].seeds != 1)
     assert previewed(written, values=values)[7].label == (f"Expert settings ({changed} changed)" if changed else "Expert settings")
@@ -107,7 +107,7 @@ def test_going_back_to_standard_restores_what_an_effort_changed() -> None:
 
 
 def test_a_field_changed_by_hand_is_no_effort_any_more(written) -> None:
-    *_, expert, effort = previewed(written, values=defaults(steps=41))
+    *_, expert, effort, _ = previewed(written, values=defaults(steps=41))
     assert effort.value is None and expert.label == "Expert settings (1 changed)"
 
 
@@ -484,3 +484,99 @@ def test_what_is_watched_never_becomes_markup() -> None:
 
 def test_the_settings_that_travel_are_the_run(written) -> None:
     assert json.loads(previewed(written)[3]) == to_json(train.plan(written.studio, *given(written)))
+
+
+# Scoring.
+
+
+def test_scoring_by_channel_reaches_the_task(written) -> None:
+    values = defaults(scoring="channel")
+    assert train.plan(written.studio, *given(written, values=values)).task.scoring == "channel"
+    _, card, *_, expert, _, _ = previewed(written, values=values)
+    assert "by channel: how likely each label makes the input" in card and expert.label == "Expert settings (1 changed)"
+    assert train.plan(written.studio, *given(written)).task.scoring == "direct"
+
+
+# A prompt to imitate, texts without labels, and further settings.
+
+
+def texts(count: int, folder) -> str:
+    path = folder / "texts.csv"
+    path.write_text("text\n" + "".join(f"film number {i} was seen\n" for i in range(count)))
+    return str(path)
+
+
+def test_a_prompt_is_imitated_on_texts_without_labels(written, tmp_path) -> None:
+    note, kept = train.take_inputs(written.studio, texts(20, tmp_path))
+    assert "20 texts; every fifth decides when to stop." in note and written.studio.store.content(kept)
+    values = defaults(imitate="few-shot:8")
+    spec = train.plan(written.studio, *given(written, values=values, inputs=kept))
+    assert (spec.imitate, spec.inputs) == ("few-shot:8", kept)
+    _, card, *_, expert, _, beside = previewed(written, values=values, inputs=kept)
+    assert "8-shot, on texts without labels" in card and expert.label == "Expert settings (1 changed)" and beside == ""
+    assert "on the training rows, their labels unused" in previewed(written, values=values)[1]
+    clean(previewed(written, values=defaults(imitate=f"prompt:{EVIL}"))[1])
+    assert train.take_inputs(written.studio, None) == ["", ""]
+
+
+def test_too_few_texts_are_said_at_the_file(written, tmp_path) -> None:
+    with pytest.raises(SteeringError, match="there are 3 inputs to learn from, expected at least 16"):
+        train.take_inputs(written.studio, texts(3, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "inputs", "said"),
+    [
+        ({"imitate": "lora"}, "", "cannot be imitated"),
+        ({"imitate": "few-shot:"}, "", "cannot be imitated"),
+        ({"variants": "speed=3"}, "", "is no setting of prompt_tuning"),
+        ({"variants": "learning_rate=9"}, "", "learning_rate is 9.0, expected"),
+        ({"variants": ";"}, "", "variants names no setting"),
+        ({}, "d", "no prompt to imitate on them"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_field_and_above_the_button(written, changes, inputs, said) -> None:
+    error, _, button, *_, beside = previewed(written, values=defaults(**changes), inputs=inputs)
+    assert said in error and said in beside and not button.interactive
+
+
+def test_further_settings_are_one_a_line_and_change_the_estimate(written) -> None:
+    values = defaults(variants="learning_rate=0.1\n\nmethod=prefix_tuning; layers=last 1\n")
+    spec = train.plan(written.studio, *given(written, values=values))
+    assert spec.variants == ({"learning_rate": 0.1}, {"method": "prefix_tuning", "layers": "last 1"})
+    card, *_ = previewed(written, values=values)[1:]
+    assert "3 side by side; the best by validation is kept" in card
+    assert spec.digest != train.plan(written.studio, *given(written)).digest, "an estimate never stands beside other settings"
+
+
+def test_the_end_of_a_pupil_says_agreement_tokens_and_prefill(written) -> None:
+    found = {"teacher": "few-shot:8", "agreement": 0.9, "agreement_ci": [0.7, 0.97], "n": 20, "teacher_tokens": 300, "tokens": 12}
+    found |= {"teacher_prefill_seconds": 0.2, "prefill_seconds": 0.05, "sentence": f"It answers {EVIL}"}
+    said = ending.imitation(found)
+    clean(said)
+    assert "90 %" in said and "(70 to 97, 20 rows)" in said and "12 in place of 300, 288 saved" in said
+    assert "50 ms in place of 200 ms, 75% saved" in said
+
+
+def test_settings_stand_beside_their_seeds_at_the_end(written) -> None:
+    run = written.run("done")
+    members = [{"seed": 0, "setting": name, "best_step": 3, "nll": nll, "accuracy": 0.7} for name, nll in (("as set", 0.5), (f"x={EVIL}", 0.4))]
+    written.studio.store.put_event(run, 4, "finished", {"step": 3, "best_step": 3, "member": 1, "members": members, "note": "Best of 2 settings."})
+    view = written.studio.run(run)
+    said = ending.summary(view)
+    clean(said)
+    assert "the best by its median seed; seed 0." in said and "as set" in said and "Best of 2 settings." in said and "Setting" in said
+
+
+def test_an_alarm_that_has_passed_says_since_when(written) -> None:
+    run = written.run("running")
+    alarm = {"step": 10, "kind": "collapse", "message": f"One label {EVIL}.", "hint": "Lower it."}
+    written.studio.store.put_event(run, 10, "alarm.collapse", alarm)
+    said = train.status(written.studio.run(run))
+    assert "Lower it." in said and "Passed at step" not in said
+    written.studio.store.put_event(run, 20, "passed.collapse", {"step": 20, "kind": "collapse"})
+    said = train.status(written.studio.run(run))
+    clean(said)
+    assert "Passed at step 20." in said and "Lower it." not in said
+    written.studio.store.put_event(run, 30, "alarm.collapse", alarm | {"step": 30})
+    assert "Lower it." in train.status(written.studio.run(run)) and written.studio.run(run).alarms[0]["passed"] is None

@@ -8,9 +8,10 @@ import pytest
 
 from steering import artifact
 from steering.errors import NotFoundError, SpecError
+from steering.inspect.contract import question
 from steering.inspect.results import Bar, Bars, Cloud, Column, Heatmap, Line, Lines, Mark, Scatter, Stack, Table, Text, result_to_json
 from steering.studio.studio import SHIPPED
-from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_slots, vectors_summary, vectors_table
+from steering.ui import live, vectors, vectors_make, vectors_panel, vectors_picks, vectors_slots, vectors_summary, vectors_table, verdict_chooser
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
 TOKENS = ("·hello", "\\u202e\\u05e9\\u05dc", "<0xE2>", "<|endoftext|>", "<script>alert(1)</script>", "\\n\\t", "مرحبا")
@@ -55,8 +56,14 @@ def keep(written, view: str, result: dict[str, Any], name: str = "mine") -> None
     written.studio.store.put_view(made.digest, view, result)
 
 
+def keep_text(written, found: str, own: str = "mine already") -> None:
+    rows = ({"name": "the text found", "prompt": found, "share": None, "found_on": ["a", "b"]}, {"name": "your prompt", "prompt": own})
+    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=rows)
+    keep(written, "distil", result_to_json(Stack(title="As text", parts=(table,))))
+
+
 def shown(written, *given: str) -> dict[str, Any]:
-    names = ("request", "note", "view", "slot", "summary", "strip", "card", "views", "panel", "made", "distilled", "use_text")
+    names = ("request", "note", "view", "slot", "summary", "strip", "card", "views", "panel", "made", "distilled", "judge_text", "use_text")
     found = vectors.show(written.studio, *(given or ("mine",)))
     assert len(found) == vectors.PARTS == len(names)
     return dict(zip(names, found, strict=True))
@@ -148,8 +155,38 @@ def test_a_view_that_failed_says_why_and_can_be_tried_again(written) -> None:
     clean(column["head"])
     assert "Problem" in column["head"] and 'data-pick="run:0:neighbours"' in column["head"] and found["request"] == ""
     assert len(asked(written, "neighbours")) == 1, "a failure is not asked again by itself"
-    vectors.pick(written.studio, "run:0:neighbours", "mine")
+    vectors_picks.pick(written.studio, "run:0:neighbours", "mine")
     assert len(asked(written, "neighbours")) == 2
+
+
+def test_a_kept_view_is_measured_again_once_and_shown_meanwhile(written) -> None:
+    written.save()
+    keep(written, "ablation", ablation())
+    (column,) = panel(shown(written, "mine", "ablation"))
+    assert 'data-pick="again:0:ablation"' in column["head"] and "Cost: " in column["head"]
+    assert not asked(written, "ablation")
+    for _ in range(2):
+        out = dict(zip(("prompt", "request"), vectors_picks.pick(written.studio, "again:0:ablation", "mine"), strict=False))
+    (request,) = asked(written, "ablation")
+    assert request.payload["again"] is True and request.id in out["request"]
+    (column,) = panel(shown(written, "mine", "ablation"))
+    assert "Waiting" in column["head"] and "again:" not in column["head"] and len(column["parts"]) == 2
+    vectors_picks.pick(written.studio, "again:0:gain", "mine")
+    assert not asked(written, "gain"), "what is not kept is measured, not measured again"
+    with pytest.raises(NotFoundError, match="beside this prompt"):
+        vectors_picks.pick(written.studio, "again:1:ablation", "mine")
+
+
+def test_what_comes_by_itself_is_said_and_can_be_asked_for_at_once(written) -> None:
+    written.save()
+    request = written.studio.store.add_request("inspect", question("mine", "gain", "m"), idle=True)
+    found = shown(written, "mine", "gain")
+    assert "measured without asking, once nothing is training" in found["summary"] and request in found["request"]
+    assert 'data-pick="run:0:gain"' in panel(found)[0]["head"]
+    written.run(state="running")
+    assert request not in shown(written, "mine", "gain")["request"], "it waits for the end of the run"
+    vectors_picks.pick(written.studio, "run:0:gain", "mine")
+    assert [one.state for one in asked(written, "gain")] == ["waiting", "idle"]
 
 
 def test_what_a_view_costs_is_said_before_it_runs(written) -> None:
@@ -163,7 +200,7 @@ def test_what_a_view_costs_is_said_before_it_runs(written) -> None:
 
 def test_progress_and_a_preview_are_shown_while_a_view_runs(written) -> None:
     written.save()
-    vectors.pick(written.studio, "run:0:ablation", "mine")
+    vectors_picks.pick(written.studio, "run:0:ablation", "mine")
     (request,) = asked(written, "ablation")
     said = {"progress": {"done": 1, "total": 4, "message": EVIL}, "preview": ablation()}
     written.studio.store.update_request(request.id, state="running", result=said)
@@ -181,19 +218,19 @@ def test_a_view_that_does_not_apply_is_greyed_with_its_reason(written) -> None:
     assert 'aria-disabled="true"' in found["views"] and "run that made this prompt is not here" in found["views"]
     assert "says nothing of this prompt" in panel(found)[0]["head"] and not panel(found)[0]["parts"]
     with pytest.raises(SpecError, match="not known"):
-        vectors.pick(written.studio, "run:0:nonsense", "mine")
+        vectors_picks.pick(written.studio, "run:0:nonsense", "mine")
 
 
 def test_measuring_all_asks_for_what_is_missing_once(written) -> None:
     written.save()
     keep(written, "neighbours", neighbours())
-    out = vectors.pick(written.studio, "measure:summary", "mine")
+    out = vectors_picks.pick(written.studio, "measure:summary", "mine")
     assert len(out) == 1 + vectors.PARTS
     views = [request.payload["view"] for request in written.studio.store.requests("inspect")]
     assert sorted(views) == ["ablation", "faithfulness", "gain"]
-    vectors.pick(written.studio, "measure:summary", "mine")
+    vectors_picks.pick(written.studio, "measure:summary", "mine")
     assert len(written.studio.store.requests("inspect")) == 3
-    vectors.pick(written.studio, "measure:all", "mine")
+    vectors_picks.pick(written.studio, "measure:all", "mine")
     views = [request.payload["view"] for request in written.studio.store.requests("inspect")]
     assert "distil" not in views and "seeds" not in views and "map" in views and len(views) == len(set(views))
     waiting = live.waiting(written.studio, "", "", out[1])[1]
@@ -227,7 +264,7 @@ def test_a_slot_opens_its_card(written) -> None:
     written.save()
     for view, result in (("neighbours", neighbours()), ("ablation", ablation())):
         keep(written, view, result)
-    out = vectors.pick(written.studio, "slot:2", "mine")
+    out = vectors_picks.pick(written.studio, "slot:2", "mine")
     slot, card = out[4], out[7]
     clean(card)
     assert slot == "2" and "Slot 2" in card and "-0.100 nats (-0.200 to -0.050)" in card and "random vectors stay below, 0.20" in card
@@ -238,7 +275,7 @@ def test_a_slot_opens_its_card(written) -> None:
 @pytest.mark.parametrize("slot", ["0", "3", "-1", "x", "99999999999999999999", EVIL])
 def test_odd_slots_are_no_slot(written, slot) -> None:
     written.save()
-    assert vectors.pick(written.studio, f"slot:{slot}", "mine")[4] == ""
+    assert vectors_picks.pick(written.studio, f"slot:{slot}", "mine")[4] == ""
     assert "Choose a slot" in shown(written, "mine", "", slot)["card"]
 
 
@@ -267,7 +304,7 @@ def test_a_manual_prompt_is_measured_as_the_control_beside_it(written) -> None:
     given = ("mine", "neighbours", "", "text", f" my {EVIL} ")
     (_, column) = panel(shown(written, *given))
     assert 'data-pick="run:1:neighbours"' in column["head"]
-    vectors.pick(written.studio, "run:1:neighbours", *given)
+    vectors_picks.pick(written.studio, "run:1:neighbours", *given)
     request = asked(written, "neighbours")[0]
     assert request.payload["text"] == f"my {EVIL}"
     assert request.id in shown(written, *given)["request"].split()
@@ -276,14 +313,14 @@ def test_a_manual_prompt_is_measured_as_the_control_beside_it(written) -> None:
 def test_a_view_of_two_prompts_is_given_the_second(written) -> None:
     written.save()
     written.save("other", method="p")
-    vectors.pick(written.studio, "run:0:strength", "mine", "strength", "", "saved:other")
+    vectors_picks.pick(written.studio, "run:0:strength", "mine", "strength", "", "saved:other")
     assert asked(written, "strength")[0].payload["other"] == "other"
 
 
 def test_nothing_beside_it_cannot_be_measured(written) -> None:
     written.save()
     with pytest.raises(NotFoundError, match="nothing stands beside"):
-        vectors.pick(written.studio, "run:1:gain", "mine")
+        vectors_picks.pick(written.studio, "run:1:gain", "mine")
 
 
 def test_other_rows_are_asked_for_and_named(written) -> None:
@@ -291,7 +328,7 @@ def test_other_rows_are_asked_for_and_named(written) -> None:
     rows = written.upload("more.csv", 60).digest
     given = ("mine", "gain", "", "", "", rows)
     assert "all of more.csv, less what training saw" in panel(shown(written, *given))[0]["head"]
-    vectors.pick(written.studio, "run:0:gain", *given)
+    vectors_picks.pick(written.studio, "run:0:gain", *given)
     assert asked(written, "gain")[0].payload["rows"] == rows
     beside, prompt, listed = vectors.arrange(written.studio, "mine")
     assert len(vectors.open_prompt(written.studio, "mine", "", "")) == 3 + vectors.PARTS
@@ -329,12 +366,33 @@ def test_a_strength_is_a_number_in_range(written) -> None:
 def test_a_text_that_was_found_is_offered_as_a_contestant(written) -> None:
     written.save()
     assert shown(written)["use_text"].visible is False
-    row = {"name": "the text found", "prompt": EVIL, "share": 0.5}
-    table = Table(title="In numbers", columns=(Column(name="name", title="Prompt"),), rows=(row,))
-    keep(written, "distil", result_to_json(Stack(title="As text", parts=(table,))))
+    keep_text(written, EVIL)
     found = shown(written)
     clean(found["distilled"])
-    assert "prompt:" in found["distilled"] and found["use_text"].visible is True
+    assert "distilled:mine" in found["distilled"] and "No judged run" in found["distilled"]
+    assert found["use_text"].visible is True and found["judge_text"].visible is False
+
+
+def test_a_text_that_is_the_manual_prompt_again_is_not_offered(written) -> None:
+    written.save()
+    keep_text(written, "mine already", own="mine already")
+    assert shown(written)["use_text"].visible is False and not written.studio.views.found_text("mine")
+
+
+def test_one_press_makes_a_found_text_a_contestant_of_a_run_of_the_task(written) -> None:
+    run = written.run(state="done", judged=True)
+    spec = written.studio.store.run(run).spec
+    written.save(model=spec.model, task=spec.task)
+    with pytest.raises(SpecError, match="no saved prompt is chosen"):
+        vectors_make.to_contest(written.studio, "", "")
+    keep_text(written, EVIL)
+    assert shown(written)["judge_text"].visible is True
+    assert vectors_make.to_contest(written.studio, "mine", "") == run
+    drawn = verdict_chooser.reset(written.studio, run, opened=True)
+    assert drawn[0].open is True and "distilled:mine" in drawn[1].value
+    verdict_chooser.ask(written.studio, run, drawn[1].value, "", "best", [], [], 4, 1000, None, None, "", "chrf", False)
+    (request,) = written.studio.store.requests("contest")
+    assert "distilled:mine" in request.payload["contestants"]
 
 
 # Bad input.
@@ -343,7 +401,7 @@ def test_a_text_that_was_found_is_offered_as_a_contestant(written) -> None:
 def test_odd_picks_and_names_are_refused(written) -> None:
     written.save()
     with pytest.raises(SpecError, match="button"):
-        vectors.pick(written.studio, EVIL, "mine")
+        vectors_picks.pick(written.studio, EVIL, "mine")
     with pytest.raises(NotFoundError):
         vectors.show(written.studio, "../x")
     assert shown(written, "")["panel"] == "" and vectors_slots.strip((), 0) == ""
