@@ -39,10 +39,12 @@ class Nothing:
 
 def scope_of(lm: FrozenLM, task: TaskSpec, fingerprint: str) -> str:
     """Everything beside the input that an answer depends on: the contestant, the model as it runs here, label words or decoding."""
-    how: dict[str, object] = {"who": fingerprint, "model": lm.fingerprint, "dtype": str(lm.dtype), "device": lm.device.type, "layout": lm.layout}
+    # The fingerprint is that of the embedding table, which models made from one another share; so name and revision count too.
+    model = (lm.id, lm.revision, lm.fingerprint)
+    how: dict[str, object] = {"who": fingerprint, "model": model, "dtype": str(lm.dtype), "device": lm.device.type, "layout": lm.layout}
     if task.kind == "classification":
         return digest(how | scoring(lm, task).key)
-    return digest(how | {"stop": task.stop, "most": task.max_new_tokens})
+    return digest(how | {"stop": task.stop, "most": task.max_new_tokens, "ends": lm.end_ids})
 
 
 def input_key(ids: Ids, row: str = "") -> str:

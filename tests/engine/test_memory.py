@@ -61,6 +61,14 @@ def test_a_row_is_scored_once_for_a_fingerprint(lm, store, monkeypatch):
     assert len(seen) == 40 + 5 + 5 + 25, "only what is new: five rows of two, all rows of one"
 
 
+def test_another_model_with_the_same_embeddings_is_asked_itself(lm, store, monkeypatch):
+    compare(lm, store, ["none", "prompt:Say it."], rows(0, 8))
+    lm.id = "made from the other one"
+    seen = counted(lm, monkeypatch)
+    compare(lm, store, ["none", "prompt:Say it."], rows(0, 8))
+    assert len(seen) == 16
+
+
 def test_equal_rows_and_shared_members_are_scored_once(lm, store, monkeypatch):
     place = Context(TASK, rows(500, 12), [], store=store)
     entered = [build(lm, spec, place) for spec in ("prompt:the film", "manual+bias")]
