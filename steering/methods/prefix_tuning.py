@@ -29,7 +29,7 @@ class PrefixTuning:
     title = "Prefix"
     summary = "Learns keys and values in every layer: reaches deeper, stronger for structured output, some hundred kilobytes."
     learned = True
-    rate = 0.015
+    rate = 0.03
     Options = PrefixTuningOptions
 
     def build(self, lm: "FrozenLM", setting: Setting, options: PrefixTuningOptions) -> Steering:
