@@ -29,7 +29,7 @@ def draw() -> SimpleNamespace:
         ui.rows = widgets.listing("pins-rows")
         ui.check = gr.Button("Ask the pinned rows now", size="sm", elem_id="pins-check", visible=False)
         ui.status = gr.HTML("", elem_id="pins-status")
-        ui.search = gr.Textbox(label="Find a validation row to pin", elem_id="pins-search")
+        ui.search = gr.Textbox("", label="Find a validation row to pin", elem_id="pins-search")
         ui.offers = widgets.listing("pins-offers")
     return ui
 

@@ -62,7 +62,7 @@ def reset(studio: Studio, run: str, which: str = "") -> list[Any]:
     """Everybody who can answer at once, of the task and of the judgement that is shown."""
     spec = studio.store.run(run).spec
     own = [f"prompt:{spec.task.prompt}"] if spec.task.prompt.strip() else []
-    index = studio.contests.index(run, which)
+    index = studio.contests.index(run, which or "")
     judged = list((index.found.get("spec_names") or {}) if index else {})
     further = [one for one in judged if one.partition(":")[0] not in SLOW]
     names = list(dict.fromkeys(["none", *own, f"few-shot:{spec.few_shot}", *further, f"run:{run}"]))

@@ -28,7 +28,7 @@ def draw() -> SimpleNamespace:
     with gr.Row():
         ui.sort = gr.Radio(list(SORTS), value="all", label="Rows to show", visible=False, elem_id="verdict-filter", scale=3)
         ui.label = gr.Dropdown([], label="Class", visible=False, elem_id="rows-label", scale=1, min_width=140)
-        ui.search = gr.Textbox(label="Search input and truth", visible=False, elem_id="rows-search", scale=2, min_width=180)
+        ui.search = gr.Textbox("", label="Search input and truth", visible=False, elem_id="rows-search", scale=2, min_width=180)
     ui.rows = widgets.listing("verdict-rows")
     with gr.Row():
         ui.csv = gr.Button("Rows shown as CSV", visible=False, elem_id="rows-csv", size="sm")
@@ -166,13 +166,13 @@ def picked(studio: Studio, run: str, which: str, *values: Any) -> list[Any]:
     return [gr.update(value=sort), gr.update(value=label), strip(index, wanted), place.written(), shown]
 
 
-def require(studio: Studio, run: str, which: str) -> Index:
-    """The comparison that is shown.
+def require(studio: Studio, run: str, which: str | None) -> Index:
+    """The comparison that is shown. ``which`` is None while the choice, which is hidden where there is one judgement only, has not been drawn.
 
     Raises:
         NotFoundError: the run was not judged.
     """
-    index = studio.contests.index(run, which)
+    index = studio.contests.index(run, which or "")
     if index is None:
         raise NotFoundError("this run has not been judged yet.", "Open the verdict again when it has.")
     return index

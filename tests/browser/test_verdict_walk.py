@@ -44,6 +44,11 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     page = open_page(f"{app.url}?run={run}&station=verdict")
     expect(page.locator("#verdict-headline .big")).to_be_visible(timeout=MINUTES)
 
+    # Nothing that is drawn while the page opens asks for a judgement that is not chosen yet.
+    expect(page.locator("#verdict-rows caption")).to_contain_text("24 of 24", timeout=MINUTES)
+    page.wait_for_timeout(3000)
+    expect(page.locator("#verdict-rows")).not_to_contain_text("Problem")
+
     # Rows: what learning fixed, and a cell of the confusion matrix.
     press(page, "#rows-strip", "sort:fixed")
     expect(page.locator("#verdict-rows")).to_contain_text(re.compile(r"of 24 held-out rows: fixed|No row is of this kind"), timeout=MINUTES)
