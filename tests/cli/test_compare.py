@@ -4,32 +4,12 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tiny
+from calling import call, good, refused
 
 from steering.cli import main
-
-
-def call(*words: object) -> tuple[int, dict[str, Any]]:
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([*map(str, words), "--json"])
-    assert "Traceback" not in err.getvalue(), err.getvalue()
-    return code, json.loads(out.getvalue().splitlines()[-1])
-
-
-def good(*words: object) -> dict[str, Any]:
-    code, result = call(*words)
-    assert code == 0, result
-    return result
-
-
-def refused(*words: object) -> str:
-    code, result = call(*words)
-    assert code == 2, result
-    return f"{result['error']['type']}: {result['error']['message']} {result['error']['hint']}"
 
 
 @pytest.fixture(scope="module")

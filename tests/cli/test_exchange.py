@@ -1,32 +1,14 @@
 """``export`` and ``import`` as a script would use them: keys, exit codes, words for every mistake, nothing half-written."""
 
-import contextlib
-import io
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tiny
+from calling import call, good
 
 from steering import artifact
-from steering.cli import main
-
-
-def call(*words: object) -> tuple[int, dict[str, Any]]:
-    """Exit code and the object on the last line."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([*map(str, words), "--json"])
-    assert "Traceback" not in err.getvalue(), err.getvalue()
-    return code, json.loads(out.getvalue().splitlines()[-1])
-
-
-def good(*words: object) -> dict[str, Any]:
-    code, result = call(*words)
-    assert code == 0, result
-    return result
 
 
 def refused(*words: object) -> tuple[str, str]:
