@@ -37,19 +37,15 @@ def press(page, place: str, pick: str) -> None:
     page.locator(f"{place} [data-pick^='{pick}']").first.click()
 
 
-def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, open_page, tmp_path):
-    studio, run = judged(tmp_path)
-    found = studio.contests.index(run).found
-    app = start_app(STEERING_WARM="0")
-    page = open_page(f"{app.url}?run={run}&station=verdict")
-    expect(page.locator("#verdict-headline .big")).to_be_visible(timeout=MINUTES)
-
-    # Nothing that is drawn while the page opens asks for a judgement that is not chosen yet.
+def opens_whole(page) -> None:
+    """Nothing that is drawn while the page opens asks for a judgement that is not chosen yet."""
     expect(page.locator("#verdict-rows caption")).to_contain_text("24 of 24", timeout=MINUTES)
     page.wait_for_timeout(3000)
     expect(page.locator("#verdict-rows")).not_to_contain_text("Problem")
 
-    # Rows: what learning fixed, and a cell of the confusion matrix.
+
+def rows_by_kind_and_cell(page) -> None:
+    """What learning fixed, and a cell of the confusion matrix."""
     press(page, "#rows-strip", "sort:fixed")
     expect(page.locator("#verdict-rows")).to_contain_text(re.compile(r"of 24 held-out rows: fixed|No row is of this kind"), timeout=MINUTES)
     press(page, "#rows-strip", "sort:fixed")
@@ -60,7 +56,9 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     cell.click()
     expect(page.locator("#verdict-rows caption")).to_contain_text(re.compile(rf"^{count} of 24 .*answered"), timeout=MINUTES)
 
-    # Pins: a held-out row from the table, a validation row by its text, asked at once.
+
+def pins(page) -> None:
+    """A held-out row from the table, a validation row by its text, asked at once."""
     press(page, "#verdict-rows", "pin:")
     expect(page.locator("#pins-rows")).to_contain_text(re.compile(r"[01] of 1 pinned rows kept"), timeout=MINUTES)
     page.locator("#pins-search input, #pins-search textarea").first.fill("film")
@@ -71,7 +69,9 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     learned = page.locator("#pins-rows td").filter(has_text="validation").locator("xpath=../td[last()]")
     expect(learned).to_contain_text(re.compile("kept|broken"), timeout=MINUTES)
 
-    # Playground with two contestants.
+
+def playground(page) -> None:
+    """Two contestants."""
     boxes = page.locator("#play-who input[type=checkbox]")
     for at in range(1, boxes.count() - 1):
         boxes.nth(at).uncheck()
@@ -79,7 +79,9 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     page.locator("#play-ask").click()
     expect(page.locator("#play-answers .card")).to_have_count(2, timeout=MINUTES)
 
-    # Two prompts as one, with the effect beside the answers; several tasks at once, with the times.
+
+def composes_and_asks_several(page) -> None:
+    """Two prompts as one, with the effect beside the answers; several tasks at once, with the times."""
     page.locator("#compose button").first.click()
     page.locator("#compose-go").click()
     expect(page.locator("#compose-measured")).to_contain_text("validation rows:", timeout=2 * MINUTES)
@@ -89,7 +91,9 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     expect(page.locator("#tasks-answers")).to_contain_text("in one batch:", timeout=3 * MINUTES)
     expect(page.locator("#tasks-answers")).to_contain_text("Switching LoRA adapters")
 
-    # Blind test by keys.
+
+def blind_test(page, found) -> None:
+    """By keys."""
     names = [one["name"] for one in found["contestants"]]
     mine = found["contestants"][-1]
     rival = next(one for one in found["contestants"] if one["predictions"] != mine["predictions"])
@@ -109,7 +113,9 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     page.locator("#blind-end").click()
     expect(page.locator("#blind-result")).to_contain_text(re.compile("was preferred on|Nothing is decided yet"), timeout=MINUTES)
 
-    # The report.
+
+def report(page) -> None:
+    """Downloaded, and the page is no wider than its window."""
     with page.expect_download() as waiting:
         page.locator("#verdict-html").click()
     text = waiting.value.path().read_text("utf-8")
@@ -117,3 +123,18 @@ def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, 
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.set_viewport_size({"width": 360, "height": 780})
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_from_rows_over_pins_and_playground_to_blind_test_and_report(start_app, open_page, tmp_path):
+    studio, run = judged(tmp_path)
+    found = studio.contests.index(run).found
+    app = start_app(STEERING_WARM="0")
+    page = open_page(f"{app.url}?run={run}&station=verdict")
+    expect(page.locator("#verdict-headline .big")).to_be_visible(timeout=MINUTES)
+    opens_whole(page)
+    rows_by_kind_and_cell(page)
+    pins(page)
+    playground(page)
+    composes_and_asks_several(page)
+    blind_test(page, found)
+    report(page)
