@@ -65,12 +65,13 @@ class Requests(Database):
         rows = self._rows("SELECT id FROM requests WHERE state = 'idle' ORDER BY created LIMIT 1")
         return self.request(rows[0]["id"]) if rows else None
 
-    def pending(self, kind: str, *, over: bool = False) -> list[Request]:
+    def pending(self, kind: str, *, over: bool = False, **about: object) -> list[Request]:
         """Requests of a kind that are waiting or at work, oldest first: so a page that was opened anew finds what is being done. ``over``: also
-        those that ended within the hour."""
+        those that ended within the hour. ``about``: what their payload must say, such as ``run``."""
         states = "" if over else " AND state IN ('waiting', 'running')"
         rows = self._rows(f"SELECT id FROM requests WHERE kind = ?{states} ORDER BY created", kind)
-        return [self.request(row["id"]) for row in rows]
+        found = [self.request(row["id"]) for row in rows]
+        return [one for one in found if all(one.payload.get(name) == value for name, value in about.items())]
 
     def update_request(self, request: str, *, state: str, result: dict[str, Any] | None = None, error: dict[str, str] | None = None) -> None:
         """Store how far a request has come."""

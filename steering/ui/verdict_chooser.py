@@ -228,7 +228,7 @@ def tick(studio: Studio, run: str, request: str) -> list[Any]:
 
 def waiting(studio: Studio, run: str) -> Request | None:
     """The judging of this run that is not over."""
-    return next((one for one in studio.store.pending("contest") if one.payload.get("run") == run), None)
+    return next(iter(studio.store.pending("contest", run=run)), None)
 
 
 def status(studio: Studio, run: str) -> str:

@@ -110,14 +110,14 @@ def attach(studio: Studio, run: str) -> Any:
 
 def pending(studio: Studio, run: str) -> Request | None:
     """The measurement of this run that is not over."""
-    return next((one for one in studio.store.pending("composition") if one.payload.get("run") == run), None)
+    return next(iter(studio.store.pending("composition", run=run)), None)
 
 
 def shown(studio: Studio, run: Run) -> str:
     """What is at work, what failed, or what was measured last."""
     if pending(studio, run.id) is not None:
         return text.empty("Measuring on the validation rows...")
-    tried = [one for one in studio.store.pending("composition", over=True) if one.payload.get("run") == run.id]
+    tried = studio.store.pending("composition", over=True, run=run.id)
     if tried and tried[-1].state == "failed":
         why = tried[-1].error or {}
         return text.notice(why.get("message", ""), why.get("hint", ""))

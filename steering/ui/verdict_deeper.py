@@ -98,12 +98,12 @@ def now(studio: Studio, run: str, kind: str, seeds: Any) -> list[Any]:
 
 def pending(studio: Studio, run: Run, kind: str) -> Request | None:
     """The measurement of these rows that is not over."""
-    return next((one for one in studio.store.pending(kind) if one.payload.get("rows") == run.spec.dataset), None)
+    return next(iter(studio.store.pending(kind, rows=run.spec.dataset)), None)
 
 
 def _failure(studio: Studio, run: Run, kind: str) -> str:
     """Why the last attempt came to nothing, as long as it is known."""
-    tried = [one for one in studio.store.pending(kind, over=True) if one.payload.get("rows") == run.spec.dataset]
+    tried = studio.store.pending(kind, over=True, rows=run.spec.dataset)
     why = tried[-1].error if tried and tried[-1].state == "failed" else None
     return text.notice(why.get("message", ""), why.get("hint", "")) if why else ""
 

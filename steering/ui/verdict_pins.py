@@ -154,12 +154,12 @@ def attach(studio: Studio, run: str) -> Any:
 
 def pending(studio: Studio, run: str) -> Request | None:
     """The asking of this run's pinned rows that is not over."""
-    return next((one for one in studio.store.pending("pins") if one.payload.get("run") == run), None)
+    return next(iter(studio.store.pending("pins", run=run)), None)
 
 
 def _status(studio: Studio, run: str, waiting: Request | None) -> str:
     if waiting is not None:
         return text.empty("Asking the pinned rows...")
-    tried = [one for one in studio.store.pending("pins", over=True) if one.payload.get("run") == run]
+    tried = studio.store.pending("pins", over=True, run=run)
     why = tried[-1].error if tried and tried[-1].state == "failed" else None
     return text.notice(why.get("message", ""), why.get("hint", "")) if why else ""

@@ -91,12 +91,12 @@ def attach(studio: Studio, run: str) -> Any:
 
 def pending(studio: Studio, run: str) -> Request | None:
     """The question of this run's page that is not over."""
-    return next((one for one in studio.store.pending("together") if one.payload.get("run") == run), None)
+    return next(iter(studio.store.pending("together", run=run)), None)
 
 
 def shown(studio: Studio, run: Run) -> str:
     """The latest question's answers and times, as far as they are known."""
-    asked = [one for one in studio.store.pending("together", over=True) if one.payload.get("run") == run.id]
+    asked = studio.store.pending("together", over=True, run=run.id)
     if not asked:
         return ""
     last = asked[-1]
