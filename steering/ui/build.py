@@ -62,7 +62,8 @@ def _draw(studio: Studio) -> SimpleNamespace:
         "inputs",
         "contest",
         "slow",
-        "asked",
+        "told_play",
+        "told_use",
     ):
         setattr(ui, name, widgets.hidden(f"value-{name}"))
     ui.station = widgets.hidden("value-station", "data")
@@ -98,8 +99,8 @@ def _wire_saved(studio: Studio, ui: SimpleNamespace) -> None:
         return guarded(lambda: saved.choose(studio, str(event.id)), len(filled), 1)()
 
     own.cards.pick(choose, None, filled, **QUIET)
-    uses = guarded(lambda name, typed: saved.use(studio, name, typed), 2, 1)
-    gr.on([own.use.click, own.typed.submit], uses, [ui.name, own.typed], [ui.use, own.answers], **QUIET)
+    uses = guarded(lambda name, typed: saved.use(studio, name, typed), 3, 1)
+    gr.on([own.use.click, own.typed.submit], uses, [ui.name, own.typed], [ui.use, own.answers, ui.told_use], **QUIET)
     own.delete.click(saved.ask_delete, ui.name, [own.confirm, own.sure], **QUIET)
     own.no.click(lambda: gr.Row(visible=False), None, own.confirm, **QUIET)
     deletes = guarded(lambda name: saved.delete(studio, name), 5)
@@ -144,8 +145,8 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     """The timer fills three marks; what follows from each is drawn by its change. Returns handler, inputs and outputs of the run's part."""
     pulses = guarded(lambda *given: live.pulse(studio, *given), 1)
     ui.timer.tick(pulses, [ui.run, ui.seen, ui.station], ui.pulse_run, **POLL)
-    asked = [ui.play, ui.use, ui.look]
-    gr.on([value.change for value in asked], lambda *given: gr.Timer(active=any(given)), asked, ui.quick, **POLL)
+    asked = [ui.play, ui.told_play, ui.use, ui.told_use, ui.look]
+    gr.on([value.change for value in asked], lambda *given: gr.Timer(active=live.awaited(*given)), asked, ui.quick, **POLL)
     waits = guarded(lambda *given: live.waiting(studio, *given), 2)
     ui.quick.tick(waits, asked, [ui.pulse_answers, ui.pulse_view], **POLL)
     drawn = [ui.seen, ui.engine, ui.runs.cards, ui.measuring, ui.live, *wire_train.outputs(ui.train), ui.judged, ui.tabs, ui.station]
@@ -153,8 +154,8 @@ def _wire_pulse(studio: Studio, ui: SimpleNamespace) -> tuple[Any, list[Any], li
     ui.pulse_run.change(draws, [ui.run, ui.seen, ui.station], drawn, **POLL)
     judges = guarded(lambda run: live.judged(studio, run), live.VERDICT_PARTS)
     ui.judged.change(judges, ui.run, verdict.outputs(ui.verdict), **POLL)
-    answers = [ui.play, ui.verdict.play.answers, ui.use, ui.saved.answers]
-    ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4, 1), [ui.play, ui.use], answers, **POLL)
+    answers = [ui.verdict.play.answers, ui.told_play, ui.saved.answers, ui.told_use]
+    ui.pulse_answers.change(guarded(lambda *given: live.answers(studio, *given), 4), [ui.play, ui.use], answers, **POLL)
     views = guarded(lambda *given: vectors.poll(studio, *given), vectors.PARTS, 1)
     ui.pulse_view.change(views, [ui.look, *vectors.inputs(ui.vectors)], vectors.outputs(ui.vectors), **POLL)
     return draws, [ui.run, ui.seen, ui.station], drawn

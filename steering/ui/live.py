@@ -68,9 +68,16 @@ def pulse(studio: Studio, run_id: str, written: str, station: str) -> Any:
     return gr.skip() if Seen.of(written) == after else after.written()
 
 
-def waiting(studio: Studio, play: str, use: str, look: str) -> list[Any]:
+def awaited(play: str, told_play: str, use: str, told_use: str, look: str) -> bool:
+    """Whether somebody waits. ``told_*``: the request whose whole answer the page shows. It is not enough that one is over: an answer that was on its
+    way when the next question was put arrives after it, and the page then shows the wrong one until it is drawn again."""
+    return play != told_play or use != told_use or bool(look)
+
+
+def waiting(studio: Studio, play: str, told_play: str, use: str, told_use: str, look: str) -> list[Any]:
     """Marks of the answers and the views that somebody waits for, from a quick timer that runs only meanwhile."""
-    return [_mark(studio, play, use) if play or use else gr.skip(), _mark(studio, *look.split()) if look else gr.skip()]
+    answers = digest([_mark(studio, play, use), told_play, told_use]) if awaited(play, told_play, use, told_use, "") else gr.skip()
+    return [answers, _mark(studio, *look.split()) if look else gr.skip()]
 
 
 def _mark(studio: Studio, *requests: str) -> str:
@@ -118,7 +125,7 @@ def judged(studio: Studio, run_id: str) -> list[Any]:
 
 
 def answers(studio: Studio, play: str, use: str) -> list[Any]:
-    """The two playgrounds: request and answers of each."""
+    """The two playgrounds: answers, and the request that they are of once they are whole."""
     return _answer(studio, play) + _answer(studio, use)
 
 
@@ -126,7 +133,7 @@ def _answer(studio: Studio, request: str) -> list[Any]:
     if not request:
         return [gr.skip(), gr.skip()]
     shown, over = verdict_play.answers(studio, request)
-    return ["" if over else gr.skip(), shown]
+    return [shown, request if over else ""]
 
 
 def arrive(studio: Studio, params: dict[str, str], kept: Any) -> list[Any]:

@@ -141,7 +141,7 @@ def download(path: Path) -> str:
 
 
 def use(studio: Studio, name: str, typed: str) -> list[str]:
-    """Ask a saved prompt, beside no prompt and the manual one: request id, first words."""
+    """Ask a saved prompt, beside no prompt and the manual one: request id, first words, and the id once more where they are all."""
     item = listed(studio, name)
     assert item.card is not None, "only readable prompts can be chosen"
     task = item.card.task

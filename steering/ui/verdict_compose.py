@@ -70,7 +70,7 @@ def nothing() -> list[Any]:
 
 
 def ask(studio: Studio, run: str, *values: Any) -> list[Any]:
-    """Enqueue answers, where a text was typed, and the measurement: request of the answers, answers, request, measured, timer.
+    """Enqueue answers, where a text was typed, and the measurement: what a question gives, measured, timer.
 
     Raises:
         SpecError: no two prompts that are offered, or a measurement is at work; NotFoundError: no such run.

@@ -158,7 +158,7 @@ def contestants(studio: Studio, run: str, who: Any, on: Any, strength: Any) -> l
 
 
 def ask(studio: Studio, run: str, *values: Any) -> list[str]:
-    """Enqueue the question: request id while it is not over, first answers, request id.
+    """Enqueue the question: its id, first answers, and its id once more where they are the whole answer.
 
     Raises:
         NotFoundError: no such run; DataError, SpecError: nothing typed, or a control that does not fit.
@@ -176,16 +176,17 @@ def ask(studio: Studio, run: str, *values: Any) -> list[str]:
         "seed": int(number(seed, "the seed", 0, 2**31 - 1)),
     }
     request = studio.ask(many, spec.task, row, model=spec.model, train=spec.dataset, decoding=decoding)
-    return [*first_answers(studio, request), request]
+    return first_answers(studio, request)
 
 
 def first_answers(studio: Studio, request: str) -> list[str]:
-    """The request's id while it is not over, and its first answers: waited for here for a moment, which is quicker than the page's next look."""
+    """The request's id, its first answers, and its id once more where those are all: waited for here for a moment, which is quicker than the page's
+    next look."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and studio.store.request(request).result is None and studio.store.engine().get("state") == "ready":
         time.sleep(0.02)
     shown, over = answers(studio, request)
-    return ["" if over else request, shown]
+    return [request, shown, request if over else ""]
 
 
 def answers(studio: Studio, request: str) -> tuple[str, bool]:

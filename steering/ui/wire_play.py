@@ -21,7 +21,7 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
     asks = guarded(lambda run, *values: verdict_play.ask(studio, run, *values), 3, 1)
     given = [ui.run, *verdict_play.given(play)]
     again = guarded(lambda run, *values: verdict_play.ask(studio, run, *values) if (values[0] or "").strip() else [gr.skip()] * 3, 3, 1)
-    shown = [ui.play, play.answers, ui.asked]
+    shown = [ui.play, play.answers, ui.told_play]
     gr.on([play.ask.click, play.text.submit], asks, given, shown, **QUIET)
     gr.on([play.strength.release, play.on.input], again, given, shown, trigger_mode="always_last", **QUIET)
     play.text.blur(None, play.text, None, js=KEEP, **QUIET)
@@ -37,9 +37,9 @@ def wire(studio: Studio, ui: SimpleNamespace, demo: Any) -> None:
 
 def _wire_slow(studio: Studio, ui: SimpleNamespace) -> None:
     play = ui.verdict.play
-    ui.asked.change(lambda: "", None, play.tint, **POLL)  # what was looked into was another answer
+    ui.play.change(lambda: "", None, play.tint, **POLL)  # what was looked into was another answer
     looks = guarded(lambda run, given: verdict_tint.ask_tint(studio, run, given), 3, 2)
-    play.look.click(looks, [ui.run, ui.asked], [ui.slow, ui.slowly, play.tint], **QUIET)
+    play.look.click(looks, [ui.run, ui.play], [ui.slow, ui.slowly, play.tint], **QUIET)
     measures = guarded(lambda run: verdict_tint.ask_zones(studio, run), 3, 2)
     play.measure.click(measures, ui.run, [ui.slow, ui.slowly, play.note], **QUIET)
     saves = guarded(lambda run, strength: verdict_tint.ask_save(studio, run, strength), 3, 2)
@@ -53,7 +53,7 @@ def _wire_compose(studio: Studio, ui: SimpleNamespace) -> None:
     play, compose = ui.verdict.play, ui.verdict.compose
     asks = guarded(lambda run, *values: verdict_compose.ask(studio, run, *values), 5, 3)
     given = [ui.run, *verdict_play.given(play), *verdict_compose.given(compose)]
-    compose.go.click(asks, given, [ui.play, play.answers, ui.asked, compose.measured, ui.composing], **QUIET)
+    compose.go.click(asks, given, [ui.play, play.answers, ui.told_play, compose.measured, ui.composing], **QUIET)
     ui.composing.tick(guarded(lambda run: verdict_compose.tick(studio, run), 2), ui.run, [compose.measured, ui.composing], **POLL)
     ui.judged.change(guarded(lambda run: verdict_compose.attach(studio, run), 1), ui.run, ui.composing, **POLL)
 

@@ -110,8 +110,8 @@ def test_a_report_is_mended_by_clicks_and_texts_are_labelled_by_keys(start_app, 
     page.locator("#label-finish").click()
     expect(page.locator("#data-report")).to_contain_text("texts.txt labelled", timeout=MINUTES)
     page.locator("#data-sets button").first.click()
-    expect(page.locator("#data-sets-cards")).to_contain_text("films.csv")
-    page.locator("#data-sets-cards [data-pick]").filter(has_text="Open").last.click()
+    expect(page.locator("#data-sets-cards")).to_contain_text("texts.txt labelled", timeout=MINUTES)  # until then the buttons are about to move
+    page.locator("#data-sets-cards [aria-label='Open films.csv']").click()
     expect(page.locator("#data-report")).to_contain_text("films.csv", timeout=MINUTES)
 
 

@@ -42,7 +42,7 @@ def test_own_and_another_are_offered_and_asked(two) -> None:
     assert request.payload | {"run": "", "rows": "", "model": ""} == {
         **{"run": "", "rows": "", "model": "", "first": "own", "second": "other", "how": "joined"}
     }
-    assert studio.store.request(drawn[2]).payload["contestants"] == ["none", "saved:own", "saved:other", "joined:own+other"]
+    assert studio.store.request(drawn[0]).payload["contestants"] == ["none", "saved:own", "saved:other", "joined:own+other"]
     assert "Measuring" in drawn[3] and drawn[4].active
     with pytest.raises(SpecError, match="is being measured already"):
         verdict_compose.ask(studio, run, *PLAY, "own", "other", "joined")

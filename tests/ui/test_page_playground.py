@@ -38,9 +38,9 @@ def test_everybody_who_can_answer_at_once_is_offered(kept) -> None:
 
 def test_the_question_carries_text_contestants_and_decoding(kept) -> None:
     studio, run = kept
-    request, said, asked = verdict_play.ask(studio, run, *given(run, temperature=0.7))
+    asked, said, told = verdict_play.ask(studio, run, *given(run, temperature=0.7))
     payload = studio.store.request(asked).payload
-    assert request == asked and payload["values"] == {"text": "hello"} and "Asking" in said
+    assert told == "" and payload["values"] == {"text": "hello"} and "Asking" in said
     assert payload["decoding"] == {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 32, "seed": 0}
     assert payload["contestants"] == ["none", f"run:{run}"]
 
@@ -80,7 +80,7 @@ def test_asking_nobody_is_a_sentence(kept, run) -> None:
 
 
 def answered(studio, run: str) -> str:
-    asked = verdict_play.ask(studio, run, *given(run, typed=EVIL, who=["none", f"prompt:{EVIL}", f"run:{run}"]))[2]
+    asked = verdict_play.ask(studio, run, *given(run, typed=EVIL, who=["none", f"prompt:{EVIL}", f"run:{run}"]))[0]
     cost = {"fingerprint": EVIL, "prompt_tokens": 3, "kind": "manual"}
     outs = [cost | {"name": name, "labels": {EVIL: 0.9, "no": 0.1}, "text": EVIL} for name in ("none", f"prompt:{EVIL}", "saved:mine")]
     studio.store.update_request(asked, state="done", result={"outputs": outs})
@@ -93,12 +93,26 @@ def test_answers_are_shown_as_text(kept) -> None:
     shown, over = verdict_play.answers(studio, asked)
     clean(shown)
     assert over and "90 %" in shown and "Learned prompt" in shown
-    assert live.answers(studio, asked, "")[0] == ""
+    assert live.answers(studio, asked, "")[:2] == [shown, asked]
+
+
+def test_an_answer_that_arrives_after_the_next_question_is_drawn_over(kept) -> None:
+    """The page waits until what it shows is of the question that was put last; what is over, and what is shown, are told apart."""
+    studio, run = kept
+    first = answered(studio, run)
+    second = verdict_play.ask(studio, run, *given(run))[0]
+    late = live.answers(studio, first, "")[1]
+    assert late == first and live.awaited(second, late, "", "", "")
+    before = live.waiting(studio, second, "", "", "", "")[0]
+    assert live.waiting(studio, second, late, "", "", "")[0] != before, "the mark changes, so the answers are drawn again"
+    studio.store.update_request(second, state="done", result={"outputs": []})
+    told = live.answers(studio, second, "")[1]
+    assert told == second and not live.awaited(second, told, "", "", "")
 
 
 def test_a_failed_answer_is_a_notice(kept) -> None:
     studio, run = kept
-    asked = verdict_play.ask(studio, run, *given(run))[2]
+    asked = verdict_play.ask(studio, run, *given(run))[0]
     studio.store.update_request(asked, state="failed", error={"message": EVIL, "hint": EVIL})
     shown, over = verdict_play.answers(studio, asked)
     clean(shown)
@@ -148,5 +162,5 @@ def test_looking_into_nothing_is_a_sentence(kept) -> None:
     with pytest.raises(NotFoundError, match="no answer yet"):
         verdict_tint.ask_tint(studio, run, "")
     with pytest.raises(SpecError, match="not finished"):
-        verdict_tint.ask_tint(studio, run, verdict_play.ask(studio, run, *given(run))[2])
+        verdict_tint.ask_tint(studio, run, verdict_play.ask(studio, run, *given(run))[0])
     assert "no longer kept" in verdict_tint.tick(studio, run, "tint gone", 1)[4]

@@ -108,18 +108,18 @@ def test_nothing_new_draws_nothing(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     assert all(map(skipped, tick(written, run, seen)))
-    assert skipped(live.pulse(written.studio, run, seen, "train")) and all(map(skipped, live.waiting(written.studio, "", "", "")))
+    assert skipped(live.pulse(written.studio, run, seen, "train")) and all(map(skipped, live.waiting(written.studio, "", "", "", "", "")))
 
 
 def test_the_pulse_marks_only_what_changed(written) -> None:
     run = written.run()
     seen = tick(written, run)[0]
     request, _ = written.studio.ask(["none"], written.studio.run(run).run.spec.task, {"text": "hello"}), ""
-    marks = live.waiting(written.studio, request, "", "")
-    assert not skipped(marks[0]) and skipped(marks[1]) and live.waiting(written.studio, request, "", "")[0] == marks[0]
+    marks = live.waiting(written.studio, request, "", "", "", "")
+    assert not skipped(marks[0]) and skipped(marks[1]) and live.waiting(written.studio, request, "", "", "", "")[0] == marks[0]
     written.studio.store.update_request(request, state="running", result={"outputs": []})
-    assert live.waiting(written.studio, request, "", "")[0] != marks[0]
-    assert live.waiting(written.studio, "gone", "", "gone") != marks
+    assert live.waiting(written.studio, request, "", "", "", "")[0] != marks[0]
+    assert live.waiting(written.studio, "gone", "", "", "", "gone") != marks
     assert skipped(live.pulse(written.studio, run, seen, "train"))
     written.studio.store.update_run(run, step=3)
     assert not skipped(live.pulse(written.studio, run, seen, "train"))
@@ -187,7 +187,7 @@ def test_odd_names_are_refused(written, name) -> None:
 
 def test_a_saved_prompt_can_be_asked(written) -> None:
     written.save()
-    request, _ = saved.use(written.studio, "mine", "hello")
+    request, _, _ = saved.use(written.studio, "mine", "hello")
     assert written.studio.store.request(request).payload["contestants"][-1] == "saved:mine"
 
 

@@ -233,7 +233,7 @@ def test_measuring_all_asks_for_what_is_missing_once(written) -> None:
     vectors_picks.pick(written.studio, "measure:all", "mine")
     views = [request.payload["view"] for request in written.studio.store.requests("inspect")]
     assert "distil" not in views and "seeds" not in views and "map" in views and len(views) == len(set(views))
-    waiting = live.waiting(written.studio, "", "", out[1])[1]
+    waiting = live.waiting(written.studio, "", "", "", "", out[1])[1]
     assert isinstance(waiting, str)
 
 
