@@ -7,12 +7,15 @@ import gradio as gr
 
 from steering.errors import NotFoundError, SpecError
 from steering.spec import RunSpec
-from steering.store import Request, looked_at
+from steering.store import looked_at
 from steering.studio import Studio
 from steering.studio.compositions import measured
 from steering.ui import text
 from steering.ui.verdict_names import short, spoken
+from steering.ui.waiting import pending
 
+KIND = "contest"
+"""The request that judges."""
 MOST_PROMPTS = 40
 BEST, EVERY = "best", "every"
 METRICS = [("chrF", "chrf"), ("ROUGE-L", "rouge_l"), ("exact match", "exact_match"), ("JSON fields F1", "json_field_f1")]
@@ -202,7 +205,7 @@ def ask(studio: Studio, run: str, *values: Any) -> list[Any]:
     Raises:
         SpecError: a control that does not fit; NotFoundError: no such run.
     """
-    if waiting(studio, run) is not None:
+    if pending(studio, KIND, run) is not None:
         raise SpecError("a judging of this run is at work already.", "Wait until it is over.")
     names = specs(run, *values[:7])
     first, second, margin, metric, cost = values[7:]
@@ -215,25 +218,20 @@ def ask(studio: Studio, run: str, *values: Any) -> list[Any]:
 
 def attach(studio: Studio, run: str) -> list[Any]:
     """A page was opened or drawn again: the judging that is at work, and its timer."""
-    request = waiting(studio, run) if run else None
+    request = pending(studio, KIND, run) if run else None
     return [request.id if request else "", gr.Timer(active=request is not None)]
 
 
 def tick(studio: Studio, run: str, request: str) -> list[Any]:
     """Status, request, timer, and the verdict's mark, which draws the new verdict when the judging is over."""
-    if waiting(studio, run) is not None:
+    if pending(studio, KIND, run) is not None:
         return [status(studio, run), gr.skip(), gr.skip(), gr.skip()]
     return [over(studio, request), "", gr.Timer(active=False), f"{run} judged {request}"]
 
 
-def waiting(studio: Studio, run: str) -> Request | None:
-    """The judging of this run that is not over."""
-    return next(iter(studio.store.pending("contest", run=run)), None)
-
-
 def status(studio: Studio, run: str) -> str:
     """How far a judging is; empty where there is none."""
-    request = waiting(studio, run)
+    request = pending(studio, KIND, run)
     if request is None:
         return ""
     found = request.result or {}

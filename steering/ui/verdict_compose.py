@@ -6,14 +6,17 @@ from typing import Any
 import gradio as gr
 
 from steering.errors import SpecError
-from steering.store import Request, Run
+from steering.store import Run
 from steering.studio import Studio
 from steering.studio.compositions import ask as ask_effect
 from steering.studio.compositions import form, latest, of_model, same_task
 from steering.ui import text, verdict_play
 from steering.ui.verdict_names import short, spoken
 from steering.ui.verdict_play import saved_name
+from steering.ui.waiting import pending, timer
 
+KIND = "composition"
+"""The request that measures one."""
 HOW = [("The first, then the second", "joined"), ("Their average", "averaged")]
 
 
@@ -78,7 +81,7 @@ def ask(studio: Studio, run: str, *values: Any) -> list[Any]:
     *play, first, second, how = values
     found = studio.store.run(run)
     pair = _pair(studio, found, first, second, how)
-    if pending(studio, run) is not None:
+    if pending(studio, KIND, run) is not None:
         raise SpecError("a composition is being measured already.", "Wait until that is over.")
     toy: list[Any] = [gr.skip()] * 3
     if (play[0] or "").strip():
@@ -100,24 +103,14 @@ def _pair(studio: Studio, run: Run, first: Any, second: Any, how: Any) -> tuple[
 
 def tick(studio: Studio, run: str) -> list[Any]:
     """The measurement as it stands, and its timer."""
-    return [shown(studio, studio.store.run(run)), gr.Timer(active=pending(studio, run) is not None)]
-
-
-def attach(studio: Studio, run: str) -> Any:
-    """The timer of a page that was opened anew."""
-    return gr.Timer(active=bool(run) and pending(studio, run) is not None)
-
-
-def pending(studio: Studio, run: str) -> Request | None:
-    """The measurement of this run that is not over."""
-    return next(iter(studio.store.pending("composition", run=run)), None)
+    return [shown(studio, studio.store.run(run)), timer(studio, KIND, run)]
 
 
 def shown(studio: Studio, run: Run) -> str:
     """What is at work, what failed, or what was measured last."""
-    if pending(studio, run.id) is not None:
+    if pending(studio, KIND, run.id) is not None:
         return text.empty("Measuring on the validation rows...")
-    tried = studio.store.pending("composition", over=True, run=run.id)
+    tried = studio.store.pending(KIND, over=True, run=run.id)
     if tried and tried[-1].state == "failed":
         why = tried[-1].error or {}
         return text.notice(why.get("message", ""), why.get("hint", ""))

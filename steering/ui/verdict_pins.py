@@ -15,7 +15,10 @@ from steering.ui import text, verdict_metrics, widgets
 from steering.ui.verdict_names import all_spoken
 from steering.ui.verdict_rows import require
 from steering.ui.verdict_table import input_of
+from steering.ui.waiting import pending, timer
 
+KIND = "pins"
+"""The request that asks them."""
 OFFERED = 6
 """Validation rows that a search offers."""
 SIDES = {"train": "trained on", "validation": "validation", "test": "held-out"}
@@ -65,7 +68,7 @@ def now(studio: Studio, run: str, which: str) -> list[Any]:
 def _now(studio: Studio, run: str, index: Index) -> list[Any]:
     found = studio.store.run(run)
     pins = pinning.pinned(studio.store, found, index.found)
-    waiting = pending(studio, run)
+    waiting = pending(studio, KIND, run)
     able = set(pinning.askable(found, index.found))
     specs = list(pinning.specs_of(found, index.found).values())
     open_ = any(right is None and specs[at] in able for row in pins for at, right in enumerate(row["right"]))
@@ -136,7 +139,7 @@ def ask(studio: Studio, run: str, which: str) -> list[Any]:
     Raises:
         SpecError: they are being asked already.
     """
-    if pending(studio, run) is not None:
+    if pending(studio, KIND, run) is not None:
         raise SpecError("the pinned rows are being asked already.", "Wait until that is over.")
     pinning.ask(studio.store, studio.store.run(run), require(studio, run, which).found)
     return [*now(studio, run, which), gr.Timer(active=True)]
@@ -144,22 +147,12 @@ def ask(studio: Studio, run: str, which: str) -> list[Any]:
 
 def tick(studio: Studio, run: str, which: str) -> list[Any]:
     """Rows, button, status and timer as they stand."""
-    return [*now(studio, run, which), gr.Timer(active=pending(studio, run) is not None)]
-
-
-def attach(studio: Studio, run: str) -> Any:
-    """The timer of a page that was opened anew."""
-    return gr.Timer(active=bool(run) and pending(studio, run) is not None)
-
-
-def pending(studio: Studio, run: str) -> Request | None:
-    """The asking of this run's pinned rows that is not over."""
-    return next(iter(studio.store.pending("pins", run=run)), None)
+    return [*now(studio, run, which), timer(studio, KIND, run)]
 
 
 def _status(studio: Studio, run: str, waiting: Request | None) -> str:
     if waiting is not None:
         return text.empty("Asking the pinned rows...")
-    tried = studio.store.pending("pins", over=True, run=run)
+    tried = studio.store.pending(KIND, over=True, run=run)
     why = tried[-1].error if tried and tried[-1].state == "failed" else None
     return text.notice(why.get("message", ""), why.get("hint", "")) if why else ""

@@ -6,13 +6,16 @@ from typing import Any
 import gradio as gr
 
 from steering.errors import NotFoundError, SpecError
-from steering.store import Request, Run
+from steering.store import Run
 from steering.studio import Studio, comparing
 from steering.studio.compositions import of_model
 from steering.ui import text
 from steering.ui.verdict_names import short
 from steering.ui.verdict_play import card, values_of
+from steering.ui.waiting import pending, timer
 
+KIND = "together"
+"""The request that asks all at once."""
 MOST = 12
 """Prompts that are asked at once, at most."""
 
@@ -67,7 +70,7 @@ def ask(studio: Studio, run: str, typed: Any, who: Any) -> list[Any]:
     names = list(dict.fromkeys(map(str, who or [])))
     if not 1 <= len(names) <= MOST:
         raise SpecError(f"{len(names)} prompts were chosen, expected 1 to {MOST}.", "Choose some of those that are offered.")
-    if pending(studio, run) is not None:
+    if pending(studio, KIND, run) is not None:
         raise SpecError("these tasks are being asked already.", "Wait until that is over.")
     found = studio.store.run(run)
     cards = of_model(studio, found)
@@ -81,22 +84,12 @@ def ask(studio: Studio, run: str, typed: Any, who: Any) -> list[Any]:
 
 def tick(studio: Studio, run: str) -> list[Any]:
     """Answers and times as they stand, and the timer."""
-    return [shown(studio, studio.store.run(run)), gr.Timer(active=pending(studio, run) is not None)]
-
-
-def attach(studio: Studio, run: str) -> Any:
-    """The timer of a page that was opened anew."""
-    return gr.Timer(active=bool(run) and pending(studio, run) is not None)
-
-
-def pending(studio: Studio, run: str) -> Request | None:
-    """The question of this run's page that is not over."""
-    return next(iter(studio.store.pending("together", run=run)), None)
+    return [shown(studio, studio.store.run(run)), timer(studio, KIND, run)]
 
 
 def shown(studio: Studio, run: Run) -> str:
     """The latest question's answers and times, as far as they are known."""
-    asked = studio.store.pending("together", over=True, run=run.id)
+    asked = studio.store.pending(KIND, over=True, run=run.id)
     if not asked:
         return ""
     last = asked[-1]

@@ -8,6 +8,7 @@ import gradio as gr
 from steering.studio import Studio
 from steering.ui import verdict_pins
 from steering.ui.handlers import POLL, QUIET, guarded
+from steering.ui.waiting import timer
 
 
 def wire(studio: Studio, ui: SimpleNamespace) -> None:
@@ -26,7 +27,7 @@ def wire(studio: Studio, ui: SimpleNamespace) -> None:
     asks = guarded(lambda *values: verdict_pins.ask(studio, *values), 4, 2)
     pins.check.click(asks, given, [*shown, ui.pinning], **QUIET)
     ui.pinning.tick(guarded(lambda *values: verdict_pins.tick(studio, *values), 4, 2), given, [*shown, ui.pinning], **POLL)
-    ui.judged.change(guarded(lambda run: verdict_pins.attach(studio, run), 1), ui.run, ui.pinning, **POLL)
+    ui.judged.change(guarded(lambda run: timer(studio, verdict_pins.KIND, run), 1), ui.run, ui.pinning, **POLL)
 
 
 def refresh(studio: Studio, ui: SimpleNamespace) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import gradio as gr
 from steering.studio import Studio
 from steering.ui import verdict_blind, verdict_compose, verdict_deeper, verdict_play, verdict_tasks, verdict_tint
 from steering.ui.handlers import POLL, QUIET, guarded
+from steering.ui.waiting import timer
 
 TYPED = "prompt-steering-typed"
 KEEP = f"v => {{ try {{ sessionStorage.setItem('{TYPED}', v); }} catch (_) {{ }} }}"
@@ -55,7 +56,7 @@ def _wire_compose(studio: Studio, ui: SimpleNamespace) -> None:
     given = [ui.run, *verdict_play.given(play), *verdict_compose.given(compose)]
     compose.go.click(asks, given, [ui.play, play.answers, ui.told_play, compose.measured, ui.composing], **QUIET)
     ui.composing.tick(guarded(lambda run: verdict_compose.tick(studio, run), 2), ui.run, [compose.measured, ui.composing], **POLL)
-    ui.judged.change(guarded(lambda run: verdict_compose.attach(studio, run), 1), ui.run, ui.composing, **POLL)
+    ui.judged.change(guarded(lambda run: timer(studio, verdict_compose.KIND, run), 1), ui.run, ui.composing, **POLL)
 
 
 def _wire_tasks(studio: Studio, ui: SimpleNamespace) -> None:
@@ -63,7 +64,7 @@ def _wire_tasks(studio: Studio, ui: SimpleNamespace) -> None:
     asks = guarded(lambda run, *values: verdict_tasks.ask(studio, run, *values), 2)
     tasks.go.click(asks, [ui.run, play.text, tasks.who], [tasks.answers, ui.tasking], **QUIET)
     ui.tasking.tick(guarded(lambda run: verdict_tasks.tick(studio, run), 2), ui.run, [tasks.answers, ui.tasking], **POLL)
-    ui.judged.change(guarded(lambda run: verdict_tasks.attach(studio, run), 1), ui.run, ui.tasking, **POLL)
+    ui.judged.change(guarded(lambda run: timer(studio, verdict_tasks.KIND, run), 1), ui.run, ui.tasking, **POLL)
 
 
 def _wire_blind(studio: Studio, ui: SimpleNamespace) -> None:
