@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from steering.engine.beginning import begin
 from steering.engine.rows import thin
 from steering.lm.frozen import FrozenLM
 from steering.lm.root import Root
 from steering.methods.forms import root_of
-from steering.spec import Example, Recipe, TaskSpec
+from steering.slices import finished
+from steering.spec import Example, Recipe, RunSpec, TaskSpec
+from steering.store import Dataset
 from steering.train.alone import alone
 from steering.train.trainer import Trainer
 
@@ -38,9 +41,12 @@ def trainer_of(
 
 
 def learn(lm: FrozenLM, name: str, task: TaskSpec, train: Sequence[Example], validation: Sequence[Example], recipe: Recipe) -> Learned:
-    """Train to the end."""
+    """Train to the end, begun as the app begins a run: where there are few rows, folds decide and every row is learned from."""
     start = time.perf_counter()
-    trainer = trainer_of(lm, name, task, train, validation, recipe)
+    rows = tuple(replace(row, side=side) for side, many in (("train", train), ("validation", validation)) for row in many)
+    spec = RunSpec(name=name, dataset="benchmark", task=task, method=name, model=lm.id, recipe=recipe)
+    dataset = Dataset(digest="benchmark", name="benchmark", created=0.0, report={}, examples=rows)
+    trainer = finished(begin(lm, spec, dataset, [])).trainer
     for _ in trainer.events():
         pass
     return Learned(root=root_of(lm, trainer.best).detach(), steps=trainer.step, best_step=trainer.best_step, seconds=time.perf_counter() - start)

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 
 from benchmarks import quality
+from benchmarks.learning import learn, trainer_of
 from benchmarks.ledger import Ledger
 from benchmarks.sets import trial
 from benchmarks.tasks import TASKS
+from steering.engine import beginning
 from steering.methods import LEARNED
+from steering.methods.forms import root_of
 from steering.spec import Recipe
 
 RECIPE = {"steps": 2, "batch_size": 4, "evaluate_every": 1}
@@ -116,3 +120,16 @@ def test_the_recipe_is_part_of_a_row(lm, data, monkeypatch):
     was = quality.row_digest(lm, drawn, "prefix_tuning", Recipe())
     monkeypatch.setattr(LEARNED["prefix_tuning"], "rate", 0.5)  # another default rate is another measurement
     assert quality.row_digest(lm, drawn, "prefix_tuning", Recipe()) != was
+
+
+@pytest.mark.parametrize("few", [16, 17])
+def test_learning_begins_as_a_run_of_the_app_does(data, lm, few, monkeypatch):
+    monkeypatch.setattr(beginning, "FEW", few)
+    drawn, recipe = trial(data, "sst2", seed=0, shots=8, test_rows=6), Recipe(**RECIPE)
+    found = learn(lm, "prompt_tuning", drawn.task, drawn.train, drawn.validation, recipe)
+    by_validation = trainer_of(lm, "prompt_tuning", drawn.task, drawn.train, drawn.validation, recipe)
+    for _ in by_validation.events():
+        pass
+    enough = len(drawn.train) + len(drawn.validation) >= few
+    assert enough == (few == 16)
+    assert torch.equal(found.root.embeds, root_of(lm, by_validation.best).embeds) == enough, "else folds decide, and all rows are learned from"
