@@ -70,9 +70,11 @@ def dots(
         "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": MUTED, "thickness": 2, "width": 6},
         "hovertemplate": "%{y}: %{x:.1%}<extra></extra>" if percent else "%{y}: %{x:.1f}<extra></extra>",
     }
-    xaxis: dict[str, Any] = {"title": {"text": title}, "tickformat": ".0%", "range": [-0.02, 1.02]} if percent else {"title": {"text": title}}
+    xaxis: dict[str, Any] = {"title": {"text": wrapped(title)}, "automargin": True}  # in lines, or a phone cuts it
+    if percent:
+        xaxis |= {"tickformat": ".0%", "range": [-0.02, 1.02]}
     yaxis = {"autorange": "reversed", "automargin": True, "type": "category"}
-    return figure([data], height=110 + 42 * len(names), xaxis=xaxis, yaxis=yaxis)
+    return figure([data], height=130 + 42 * len(names), xaxis=xaxis, yaxis=yaxis)
 
 
 def classes(counts: dict[str, int]) -> str:

@@ -11,7 +11,7 @@ from conftest import large
 from steering.errors import SpecError, SteeringError
 from steering.evaluate.browse import Wanted, matching
 from steering.store import Vote, looked_at
-from steering.ui import live, verdict, verdict_chooser, verdict_metrics, verdict_names, verdict_rows
+from steering.ui import live, plots, verdict, verdict_chooser, verdict_metrics, verdict_names, verdict_rows
 from steering.ui.verdict_table import PAGE, Place
 
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}`</script><|im_end|>"
@@ -78,6 +78,11 @@ def test_judgements_and_votes_go_with_their_run(judged) -> None:
     studio.store.put_vote(run, which, Vote(rater="ann", row=3, choice="="))
     studio.store.delete_run(run)
     assert studio.store.judgements(run) == [] and studio.store.votes(which) == []
+
+
+def test_a_title_too_long_for_a_phone_stands_in_lines() -> None:
+    drawn = plots.dots(["a"], [0.5], [(0.4, 0.6)], learned=0, title="accuracy with 95 % interval", percent=True)
+    assert json.loads(drawn)["layout"]["xaxis"]["title"]["text"] == "accuracy with 95 %<br>interval"
 
 
 def test_numbers_are_escaped_and_complete(judged) -> None:
