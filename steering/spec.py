@@ -111,6 +111,9 @@ class Recipe:
     clip: float = knob(1.0, "largest gradient norm; longer gradients are shortened to it", low=1e-3, high=1e3)
     anchor: float = knob(0.01, "pull back towards the start: weight of the mean squared drift in units of RMS(E)", low=0.0, high=10.0)
     format_weight: float = knob(0.2, "weight of the loss for answering with any label word at all", low=0.0, high=10.0)
+    average: float = knob(
+        0.9, "share of the past in the running mean of the vectors, which is what is looked at and kept; 0: the last step's own", low=0.0, high=0.999
+    )
     evaluate_every: int = knob(10, "steps between looks at the validation rows", low=1, high=1000, unit="steps")
     patience: int = knob(4, "looks without improvement after which training stops", low=1, high=1000, unit="looks")
     validation_rows: int = knob(96, "validation rows looked at each time, at most", low=4, high=5000, unit="rows")

@@ -1,4 +1,8 @@
-"""One of the vectors that are trained together: a seed, a learning rate or a fold, with its own rows, optimiser and best step."""
+"""One of the vectors that are trained together: a seed, a learning rate or a fold, with its own rows, optimiser and best step.
+
+What is looked at and kept is the running mean of the vectors over the steps, not the last step's: batches are small, so single steps jump about,
+and the early stop leaves the learning rate high (Polyak & Juditsky 1992; for networks Izmailov et al. 2018, https://arxiv.org/abs/1803.05407).
+"""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +13,9 @@ import torch
 from torch import Tensor
 
 from steering.lm.frozen import FrozenLM
+from steering.lm.root import Root
 from steering.methods.contract import Steering
+from steering.methods.forms import root_of
 from steering.spec import Recipe
 from steering.train.events import MemberEnd, Tick
 from steering.train.objective import Measured, Objective
@@ -40,6 +46,7 @@ class Member:
         self.best_accuracy: float | None = None
         self.looked_step, self.looks_since_best = -1, 0
         self.ended = ""  # why it trains no more
+        self.mean: dict[str, Tensor] = steering.vectors()
         self.best: dict[str, Tensor] = steering.vectors()
         self.total = torch.zeros((), device=lm.device)
 
@@ -62,16 +69,26 @@ class Member:
         return torch.stack([self.total, norm.detach(), drift.detach()])
 
     def move(self, rate: float) -> None:
-        """The optimiser's step."""
+        """The optimiser's step, and the mean's."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        for name, now in self.steering.vectors().items():
+            self.mean[name].lerp_(now, 1.0 - self.recipe.average)
+
+    def vectors(self) -> dict[str, Tensor]:
+        """The mean as it is now: plain vectors, fp32, by name."""
+        return {name: t.clone() for name, t in self.mean.items()}
+
+    def root(self) -> Root:
+        """:meth:`vectors` as the model is given them, without gradient."""
+        return root_of(self.lm, self.mean).detach()
 
     # -- one look -----------------------------------------------------------------------------------------------------------------------------
     def look(self) -> Iterator[Tick | Measured]:
-        """The validation rows under the vectors as they are now."""
+        """The validation rows under the mean as it is now."""
         assert self.material.validation is not None
-        yield from self.material.validation.measure(self.lm, self.steering.root().detach())
+        yield from self.material.validation.measure(self.lm, self.root())
 
     def record(self, step: int, measured: Measured) -> bool:
         """Whether this is the best look so far; it is then kept."""
@@ -86,8 +103,8 @@ class Member:
         return better
 
     def keep(self, step: int) -> None:
-        """The vectors of now are the best."""
-        self.best_step, self.best, self.looks_since_best = step, self.steering.vectors(), 0
+        """The mean of now is the best."""
+        self.best_step, self.best, self.looks_since_best = step, self.vectors(), 0
 
     def revive(self) -> None:
         """Train on, after the end: what was best stays so until something is better."""
@@ -100,7 +117,7 @@ class Member:
     def tensors(self) -> dict[str, Tensor]:
         """Everything of this member that is a tensor."""
         kept = {f"now.{name}": p.detach().clone() for name, p in self.parameters.items()}
-        kept |= {f"best.{name}": t for name, t in self.best.items()}
+        kept |= {f"best.{name}": t for name, t in self.best.items()} | {f"mean.{name}": t for name, t in self.vectors().items()}
         for name, p in self.parameters.items():
             for key, value in self.optimizer.state.get(p, {}).items():
                 kept[f"adam.{name}.{key}"] = value.detach().clone()
@@ -115,7 +132,8 @@ class Member:
         """Continue where :meth:`tensors` and :meth:`numbers` were taken."""
         for name, value in numbers.items():
             setattr(self, name, value)
-        self.best = {name: tensors[f"best.{name}"].to(self.lm.device) for name in self.best}
+        self.best = {name: tensors[f"best.{name}"].to(t.device) for name, t in self.best.items()}
+        self.mean = {name: tensors[f"mean.{name}"].to(t.device).clone() for name, t in self.mean.items()}
         for name, p in self.parameters.items():
             with torch.no_grad():
                 p.copy_(tensors[f"now.{name}"])

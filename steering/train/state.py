@@ -8,7 +8,7 @@ from torch import Tensor
 
 from steering.train.events import Step, Validation
 
-LAYOUT = 3
+LAYOUT = 4
 """Of :class:`State`: what another layout wrote is not read."""
 
 

@@ -203,7 +203,7 @@ class Trainer:
                 continue
             fold = number >= len(self.candidates)
             if not fold:
-                yield Snapshot(step=self.step, member=number, vectors=member.steering.vectors())
+                yield Snapshot(step=self.step, member=number, vectors=member.vectors())
             self.settled = False
             measured = mean(found) if self.folds and not fold else (yield from self._measure(number))
             if fold:
@@ -250,7 +250,7 @@ class Trainer:
 
     def _watch(self, member: Member, measured: Measured) -> Iterator[Event]:
         assert member.material.validation is not None
-        root = member.steering.root().detach()
+        root = member.root()
         for item in member.material.validation.answer(self.lm, root, self.watched, measured):
             yield item if isinstance(item, Tick) else Watched(step=self.step, answers=item)
 

@@ -100,6 +100,40 @@ def test_resume_is_bit_equal(lm, method):
         assert all(torch.equal(second.best[n], whole.best[n]) for n in whole.best)
 
 
+def _ran(lm, monkeypatch, method, **recipe):
+    """Snapshots by step, and the vectors that every step left."""
+    moved = []
+    move = Member.move
+
+    def watched(member, rate):
+        move(member, rate)
+        moved.append(member.steering.vectors())
+
+    monkeypatch.setattr(Member, "move", watched)
+    trainer = _trainer(lm, method, **recipe)
+    shots = {e.step: e.vectors for e in trainer.events() if isinstance(e, Snapshot)}
+    return trainer, shots, moved
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_what_is_looked_at_and_kept_is_the_running_mean(lm, monkeypatch, method):
+    trainer, shots, moved = _ran(lm, monkeypatch, method, average=0.75)
+    mean = shots[0]
+    for step, now in enumerate(moved, start=1):
+        mean = {name: 0.75 * mean[name] + 0.25 * now[name] for name in now}
+        for name in mean if step in shots else ():
+            torch.testing.assert_close(shots[step][name], mean[name])
+    assert len(moved) == 20 and any(not torch.equal(shots[20][name], moved[-1][name]) for name in mean)
+    assert all(torch.equal(trainer.best[name], shots[trainer.best_step][name]) for name in mean)
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_without_a_share_of_the_past_the_mean_is_the_last_step(lm, monkeypatch, method):
+    _, shots, moved = _ran(lm, monkeypatch, method, average=0.0)
+    assert set(shots) == {0, 5, 10, 15, 20}
+    assert all(torch.equal(shots[step][name], now) for step in (5, 10, 15, 20) for name, now in moved[step - 1].items())
+
+
 def test_same_seed_same_result_other_seed_other_order(lm):
     one, two, other = _trainer(lm), _trainer(lm), _trainer(lm, seed=1)
     for trainer in (one, two, other):
@@ -134,8 +168,7 @@ def test_a_loss_that_is_no_number_keeps_the_best_and_says_so(lm):
 
 def test_no_finite_loss_before_training_is_refused(lm):
     trainer = _trainer(lm)
-    with torch.no_grad():
-        next(iter(trainer.members[0].parameters.values())).fill_(math.nan)
+    next(iter(trainer.members[0].mean.values())).fill_(math.nan)
     with pytest.raises(TrainingError, match="no finite loss for your prompt and rows, before any training"):
         list(trainer.events())
 
