@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from steering.errors import ArtifactError, SpecError
 from steering.knobs import knob
@@ -202,6 +203,10 @@ def _names(lm: "FrozenLM") -> list[str]:
     return sorted({name.rpartition(".")[2] for name, module in lm.model.named_modules() if isinstance(module, (torch.nn.Linear, Conv1D))})
 
 
+# Looking for the places takes a quarter of a second, and training asks at every look. Their modules hold no weights, so roots share them.
+_KNOWN: "WeakKeyDictionary[FrozenLM, dict[tuple[Any, ...], dict[str, Site]]]" = WeakKeyDictionary()
+
+
 def changed(lm: "FrozenLM", weights: "dict[str, Tensor]") -> Changed:
     """The adapter that saved tensors stand for.
 
@@ -216,7 +221,10 @@ def changed(lm: "FrozenLM", weights: "dict[str, Tensor]") -> Changed:
     if missing:
         raise ArtifactError(f"{lm.id!r} has no module {missing[0]!r}.", "Load the model that it was trained on.")
     rank = weights[f"{PREFIX}{names[0]}.A"].shape[0]
-    sites = inject(lm, rank, ",".join(names))
+    known, place = _KNOWN.setdefault(lm, {}), (rank, *names)
+    if place not in known:
+        known[place] = inject(lm, rank, ",".join(names))
+    sites = known[place]
     for name in names:
         width, height = sites[name].shapes if name in sites else (0, 0)
         wanted = (rank, width), (height, rank)

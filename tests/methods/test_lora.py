@@ -15,7 +15,7 @@ from steering.inspect import VIEWS
 from steering.lm.encode import prompt_text
 from steering.lm.forest import Branch, Tree
 from steering.lm.generate import Decoding, generate
-from steering.methods import METHODS, Saved, Setting, options
+from steering.methods import METHODS, Saved, Setting, lora, options
 from steering.methods.forms import root_of
 from steering.methods.lora import inject
 from steering.spec import TaskSpec
@@ -86,6 +86,19 @@ def test_a_forward_that_fails_puts_the_base_back(monkeypatch):
         _logits(lm, steering.root())
     assert lm.weights_hash() == before and lm._adapter is None
     assert type(lm.model.model.layers[0].self_attn.q_proj) is torch.nn.Linear
+
+
+def test_places_are_looked_for_once_and_roots_that_share_them_keep_apart(monkeypatch):
+    lm, asked = tiny.build(scale=8.0), []
+    monkeypatch.setattr(lora, "inject", lambda *given: asked.append(given) or inject(*given))
+    first, second = _moved(lm).vectors(), _build(lm).vectors()
+    asked.clear()
+    roots = [root_of(lm, vectors) for vectors in (first, second, first)]
+    assert len(asked) == 1
+    one, other, again = (lm.logits([Tree(root, (Branch(IDS, 1),))]) for root in roots)
+    assert torch.equal(one, again) and not torch.allclose(one, other)
+    wide = root_of(lm, _build(lm, rank=4).vectors())
+    assert len(asked) == 3 and torch.allclose(lm.logits([Tree(wide, (Branch(IDS, 1),))]), other)  # built and found; B is zero in both
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
